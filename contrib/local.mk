@@ -1,0 +1,1 @@
+# Scripts and documents that are not part of the program.

@@ -1,0 +1,1 @@
+# The runnable examples and their task libraries.

@@ -1,0 +1,1 @@
+# The job file's JSON Schema and the state database's migrations; both are embedded in the program.

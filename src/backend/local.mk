@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/libbackend.a
+%C%_libbackend_a_SOURCES =

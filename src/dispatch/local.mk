@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/libdispatch.a
+%C%_libdispatch_a_SOURCES =

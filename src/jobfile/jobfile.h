@@ -1,0 +1,59 @@
+/* From the text of a job file to a job, or to all that is wrong with it, each with its place.
+ *
+ *     struct problems problems = {0};
+ *     struct job *job = jobfile_load(&(struct jobfile_source){.path = "cubes.yaml"}, &problems);
+ *     if (!job) problems_print(…)
+ *
+ * Reads the job file and looks for task libraries and programs; creates nothing. `lines` files are not read
+ * here but by the plan (plan/plan.h), which adds its problems to the same list.
+ */
+#ifndef KT_JOBFILE_JOBFILE_H
+#define KT_JOBFILE_JOBFILE_H
+
+#include "base/err.h"
+#include "jobfile/job.h"
+
+/* Problems are listed in the order of the file; reading stops after this many. */
+#define PROBLEMS_MAX 100
+
+struct problem {
+    struct mark mark; /* line 0: no place in the file (it cannot be read; a --set) */
+    bool warning;     /* said, but the file stands */
+    char *text;       /* "what, and what would be right" */
+};
+struct problems {
+    struct problem *list;
+    int n, cap;
+    int errors; /* how many are no warnings */
+};
+void problems_done(struct problems *problems);
+void problem_add(struct problems *problems, struct mark mark, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void problem_warn(struct problems *problems, struct mark mark, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Appends them to `out` in the order of their places, one a line: "FILE:LINE:COLUMN: TEXT" (or
+ * "FILE: TEXT", "--set KEY: TEXT" where the text says so itself), warnings as "FILE:…: warning: TEXT". */
+void problems_format(const struct problems *problems, const char *file, struct buf *out);
+
+struct jobfile_source {
+    const char *path; /* the file; "-" reads standard input; with `text` only a name for messages */
+    const char *text; /* if not NULL: the text, and `path` is not opened (resume: the text kept in the run) */
+    size_t text_len;
+    const char *folder;   /* with `text`, or "-": what relative paths count from; NULL: the current folder */
+    const char *name;     /* overrides the default name (the file's stem); NULL: none */
+    const char *const *sets; /* "KEY=VALUE", KEY dotted ("results.perTask"), VALUE as YAML; override the file */
+    int n_sets;
+    bool policy_only;     /* sets may name only policy and place (resume, retry) */
+    bool skip_lookup;     /* do not look for library and program (a resumed run says later what is missing) */
+};
+
+/* Returns the job, or NULL if there is any problem that is no warning. */
+struct job *jobfile_load(const struct jobfile_source *source, struct problems *problems);
+
+/* Durations and sizes as job files and flags write them. -1 and a static text of what would be right. */
+int jobfile_duration(const char *text, int64_t *ret_us, const char **ret_problem);
+
+/* Whether `name` can be a run's name; NULL, or what is wrong with it (static text). */
+const char *jobfile_name_problem(const char *name);
+
+#endif

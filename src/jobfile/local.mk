@@ -1,0 +1,2 @@
+noinst_LIBRARIES += %D%/libjobfile.a
+%C%_libjobfile_a_SOURCES =
