@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "base/digest.h"
+#include "base/files.h"
 #include "base/mem.h"
 
 #include "unit/unit.h"
@@ -476,6 +478,82 @@ static void test_cut_bodies(void **state)
     }
 }
 
+/* ---- PROTOCOL.md ---- */
+
+static void read_document(struct buf *text)
+{
+    const char *top = getenv("top_srcdir");
+    CLEANUP_FREE char *path = mem_printf("%s/src/wire/PROTOCOL.md", top ? top : ".");
+    struct err err = ERR_INIT;
+    if (file_read(path, 1 << 20, text, &err))
+        fail_msg("%s", err.text);
+    buf_cstr(text);
+}
+
+/* Every example, a line of `    NAME {…}`, is a message that can be read, and there is one of every JSON message. */
+static void test_examples_of_the_document(void **state)
+{
+    (void)state;
+    CLEANUP_BUF struct buf document = {0};
+    CLEANUP_BUF struct buf texts = {0};
+    bool seen[FRAME_TYPES] = {false};
+    char *rest;
+    read_document(&document);
+    for (char *line = strtok_r(document.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        for (int type = 1; type < FRAME_TYPES; type++) {
+            CLEANUP_FREE char *start = mem_printf("    %s {", frame_name((enum frame_type)type));
+            if (strncmp(line, start, strlen(start)) != 0)
+                continue;
+            struct err err = ERR_INIT;
+            const char *body = line + strlen(start) - 1;
+            const struct frame f = {(enum frame_type)type, body, strlen(body)};
+            if (read_any(&f, &texts, &err))
+                fail_msg("%s: %s", line, err.text);
+            seen[type] = true;
+        }
+    }
+    for (int type = 1; type < FRAME_TYPES; type++) {
+        bool json = type == FRAME_SETUP || type == FRAME_TASKS || type == FRAME_ACK ||
+                    (type >= FRAME_READY && type <= FRAME_DROPPED && type != FRAME_OUTPUT);
+        assert_int_equal(seen[type], json);
+    }
+}
+
+static void add_hex(struct buf *b, const void *bytes, size_t len, bool spaced)
+{
+    for (size_t i = 0; i < len; i++)
+        buf_printf(b, spaced && i ? " %02x" : "%02x", ((const unsigned char *)bytes)[i]);
+}
+
+/* So are the frame of OUTPUT and the two proofs. */
+static void test_bytes_of_the_document(void **state)
+{
+    (void)state;
+    CLEANUP_BUF struct buf document = {0};
+    CLEANUP_BUF struct buf frame = {0};
+    unsigned char counted[96], proof[DIGEST_SIZE];
+    read_document(&document);
+    message_output_add(&frame, 43, 1, slice_str("hi\n"));
+    CLEANUP_BUF struct buf hex = {0};
+    static const size_t groups[] = {4, 1, 8, 1, 3};
+    for (size_t i = 0, at = 0; i < ARRAY_LEN(groups); at += groups[i++]) {
+        buf_add_str(&hex, i ? "  " : "    ");
+        add_hex(&hex, frame.data + at, groups[i], true);
+    }
+    assert_non_null(strstr(document.data, buf_cstr(&hex)));
+    for (size_t i = 0; i < sizeof counted; i++)
+        counted[i] = (unsigned char)i;
+    static const char *const labels[] = {"worker", "runner"};
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
+        const struct digest_part parts[] = {{labels[i], 6}, {"\0\0\0\1\0\0\0\1", 8}, {counted + 32, 64}};
+        digest_hmac(counted, 32, parts, ARRAY_LEN(parts), proof);
+        buf_clear(&hex);
+        buf_printf(&hex, "%s  ", labels[i]);
+        add_hex(&hex, proof, sizeof proof, false);
+        assert_non_null(strstr(document.data, buf_cstr(&hex)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +573,8 @@ int main(void)
         cmocka_unit_test(test_others_may_write_differently),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_cut_bodies),
+        cmocka_unit_test(test_examples_of_the_document),
+        cmocka_unit_test(test_bytes_of_the_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
