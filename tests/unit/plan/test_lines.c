@@ -77,6 +77,22 @@ static void test_refuses(void **state)
     refused("args: [{lines: two.txt}, [1, 2, 3]]\nzip: [[1, 2]]\n", "argument 2 has 3 values and argument 1 2,");
 }
 
+/* More bytes than the limit (a hole in the file, so that it takes no room), and more lines. */
+static void test_limits(void **state)
+{
+    (void)state;
+    CLEANUP_FREE char *path = path_join(folder, "big.txt");
+    PUT("big.txt", "a\n");
+    assert_int_equal(truncate(path, (off_t)JOB_LINES_BYTES_MAX + 1), 0);
+    refused("args: {x: {lines: big.txt}}\n", "/big.txt: larger than the limit of 1073741824 bytes");
+    size_t len = 2 * ((size_t)JOB_LISTED_MAX + 1);
+    CLEANUP_FREE char *text = mem_alloc(len);
+    for (size_t i = 0; i < len; i++)
+        text[i] = i % 2 ? '\n' : 'x';
+    put("big.txt", text, len);
+    refused("args: {x: {lines: big.txt}}\n", "/big.txt: more than 10000000 lines");
+}
+
 /* Every file that is wrong is named, and each problem stands at its argument. */
 static void test_places(void **state)
 {
@@ -138,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads), cmocka_unit_test(test_refuses), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_identity_and_source),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
