@@ -1,5 +1,5 @@
 /* results.jsonl after every kind of crash, failed.jsonl, files of tasks, and what tasks print. */
-#include "unit.h"
+#include "unit/unit.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
