@@ -159,7 +159,7 @@ static int open_for_reading(struct state *state, struct err *err)
         state->db = NULL;
     }
     CLEANUP_FREE char *dir = path_dir(state->real_path);
-    if (err->class != ERR_SYSTEM || has_companion(state->real_path, "-wal") || access(dir, W_OK) == 0)
+    if (err->class != ERR_SYSTEM || has_companion(state->real_path, "-wal") || faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0)
         return -1;
     state->immutable = true;
     if (db_open(state->path, DB_IMMUTABLE, &state->db, err))

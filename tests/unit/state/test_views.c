@@ -77,9 +77,9 @@ static void test_decimals_exact(void **ctx)
 static void test_collisions(void **ctx)
 {
     static const char yaml[] =
-        "task: {command: [echo, '${state}', '${Task}', '${run}', '${x}', '${X}', '${loss}', '${seed}'], result: json, "
+        "task: {command: [echo, '${state}', '${Task}', '${run}', '${x}', '${seed}'], result: json, "
         "columns: [loss, error, acc]}\n"
-        "args: {state: 1, Task: 2, x: 4, X: 5, loss: 6}\n";
+        "args: {state: 1, Task: 2, x: 4}\n";
     (void)ctx;
     struct run_lock *lock;
     struct state *state = open_state(STATE_CREATE);
@@ -89,15 +89,15 @@ static void test_collisions(void **ctx)
     end.seed = 1234567;
     commit_end(state, &run, end);
     static const char columns[] =
-        "arg_state, arg_Task, x, arg_X, arg_loss, seed, loss, result_error, acc, state, error, attempts";
+        "arg_state, arg_Task, x, seed, loss, result_error, acc, state, error, attempts";
     char *sql = mem_printf("SELECT task, %s FROM clash", columns);
-    assert_query(state, sql, "0|1|2|4|5|6|1234567|0.5|none||done||1\n");
+    assert_query(state, sql, "0|1|2|4|1234567|0.5|none||done||1\n");
     free(sql);
     sql = mem_printf("SELECT run, task, %s FROM clash_all", columns);
-    assert_query(state, sql, "clash-1|0|1|2|4|5|6|1234567|0.5|none||done||1\n");
+    assert_query(state, sql, "clash-1|0|1|2|4|1234567|0.5|none||done||1\n");
     free(sql);
     char *names = query(state, "SELECT group_concat(name) FROM pragma_table_info('clash')");
-    assert_string_equal(names, "task,arg_state,arg_Task,x,arg_X,arg_loss,seed,loss,result_error,acc,state,result,error,"
+    assert_string_equal(names, "task,arg_state,arg_Task,x,seed,loss,result_error,acc,state,result,error,"
                                "attempts,seconds\n");
     free(names);
     run_lock_release(lock);
@@ -145,9 +145,9 @@ static void test_all_runs(void **ctx)
     (void)ctx;
     struct state *state = open_state(STATE_CREATE);
     struct run_info first = done_run(state, "sweep", COMMAND "args: {x: [1, 2], y: 0}\n");
-    struct run_info second = done_run(state, "sweep", COMMAND "args: {y: {range: [0.5, 1, 0.5]}, X: z, x: 9}\n");
-    assert_query(state, "SELECT run, task, x, y, arg_x FROM sweep_all",
-                 "sweep-1|0|1|0|\nsweep-1|1|2|0|\nsweep-2|0|z|0.5|9\nsweep-2|1|z|1.0|9\n");
+    struct run_info second = done_run(state, "sweep", "task: {command: [echo, '${X}', '${y}', '${z}']}\nargs: {y: {range: [0.5, 1, 0.5]}, X: q, z: 9}\n");
+    assert_query(state, "SELECT run, task, x, y, z FROM sweep_all",
+                 "sweep-1|0|1|0|\nsweep-1|1|2|0|\nsweep-2|0|q|0.5|9\nsweep-2|1|q|1.0|9\n");
     run_info_done(&first);
     run_info_done(&second);
     state_close(state);
