@@ -70,12 +70,6 @@ static int64_t power_of_ten(int scale)
     return unit;
 }
 
-/* Whether a string's JSON text is its text in quotes, so that SQL can make the one from the other. */
-static bool plain_json(struct slice json, const struct buf *text)
-{
-    return json.len == text->len + 2 && memcmp(json.p + 1, text->data ? text->data : "", text->len) == 0;
-}
-
 /* Binds a listed value: as SQL, and as JSON where SQL alone would not say how it is spelled. */
 static void bind_listed(struct db_stmt *stmt, int i, struct slice json, struct buf *text)
 {
@@ -84,7 +78,8 @@ static void bind_listed(struct db_stmt *stmt, int i, struct slice json, struct b
     bool is_json = value_bind(stmt, i, json, text);
     struct json value = {json.p, json.len};
     enum json_type type = json_type(value);
-    bool plain = type == JSON_STRING ? plain_json(json, text) : !is_json && json_i64(value, &n);
+    /* A string without escapes is its text in quotes. */
+    bool plain = type == JSON_STRING ? !memchr(json.p, '\\', json.len) : !is_json && json_i64(value, &n);
     if (plain)
         db_bind_null(stmt, i + 1);
     else

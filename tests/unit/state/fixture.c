@@ -60,7 +60,7 @@ void unmake_plan(struct made *made)
 struct state *open_state(enum state_mode mode)
 {
     struct state *state = NULL;
-    OK(state_open(db_file, mode, &state, err));
+    OK(state_open(db_file, mode, &state, &ok_err));
     return state;
 }
 
@@ -68,7 +68,7 @@ struct run_info make_run(struct state *state, const char *name, const char *yaml
 {
     struct made made = make_plan(name, yaml);
     struct run_info run = {0};
-    OK(state_create_run(state, made.plan, "[]", folder, &run, ret_lock, err));
+    OK(state_create_run(state, made.plan, "[]", folder, &run, ret_lock, &ok_err));
     unmake_plan(&made);
     return run;
 }
@@ -94,7 +94,7 @@ int commit_ends(struct state *state, struct run_info *run, const struct attempt_
 
 void commit_end(struct state *state, struct run_info *run, struct attempt_end end)
 {
-    OK(commit_ends(state, run, &end, 1, err));
+    OK(commit_ends(state, run, &end, 1, &ok_err));
 }
 
 char *query(struct state *state, const char *sql)

@@ -13,13 +13,12 @@ int fixture_setup(void **ctx);
 int fixture_teardown(void **ctx);
 #define STATE_TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
-/* Fails the test with the error's text. */
+/* Fails the test with the error's text; the call's last argument is &ok_err. */
 #define OK(call)                        \
     do {                                \
-        struct err err_ = ERR_INIT;     \
-        struct err *err = &err_;        \
+        struct err ok_err = ERR_INIT;   \
         if ((call) != 0)                \
-            fail_msg("%s", err->text);  \
+            fail_msg("%s", ok_err.text); \
     } while (0)
 
 /* A job and its plan. */

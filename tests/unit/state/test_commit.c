@@ -50,12 +50,12 @@ static void test_results_come_back(void **ctx)
         commit_end(state, &run, good_end(&run, i, values[i]));
     for (int i = 0; i < 500; i++)
         ends[i] = good_end(&run, 1000 + i, i % 3 ? values[i % n] : "[true]");
-    OK(commit_ends(state, &run, ends, 500, err));
+    OK(commit_ends(state, &run, ends, 500, &ok_err));
     for (int i = 0; i < n; i++)
         buf_printf(&expected, "%d=%s\n", i, values[i]);
     for (int i = 0; i < 500; i++)
         buf_printf(&expected, "%d=%s\n", 1000 + i, i % 3 ? values[i % n] : "[true]");
-    OK(state_each_done(state, &run, join_done, &got, err));
+    OK(state_each_done(state, &run, join_done, &got, &ok_err));
     assert_string_equal(buf_cstr(&got), buf_cstr(&expected));
     assert_int_equal(run.done, 500 + n);
     assert_query(state, "SELECT result, typeof(result) FROM many WHERE task IN (2, 7, 10, 11, 12, 14, 20) ORDER BY task",
@@ -94,12 +94,12 @@ static void test_attempts(void **ctx)
         struct state *state = open_state(STATE_CREATE);
         struct run_info run = make_run(state, "small", SMALL, &lock);
         if (filled)
-            OK(state_fill_rows(state, &run, 0, 1000, err));
+            OK(state_fill_rows(state, &run, 0, 1000, &ok_err));
         int worker;
-        OK(state_worker(state, &run, "local-7", &worker, err));
+        OK(state_worker(state, &run, "local-7", &worker, &ok_err));
         struct attempt_start start = {.task = 5, .attempt = 1, .started_us = run.started_us, .worker = worker};
         struct state_batch batch = {.starts = &start, .n_starts = 1, .running = 1, .watermark = -1};
-        OK(state_commit(state, &run, &batch, err));
+        OK(state_commit(state, &run, &batch, &ok_err));
         assert_query(state, "SELECT state, attempts FROM small WHERE task = 5", "running|1\n");
         struct attempt_end lost = bad_end(&run, 5, 1, OUTCOME_LOST, "worker local-7 went away", false);
         lost.worker = worker;
@@ -120,16 +120,16 @@ static void test_attempts(void **ctx)
                      "1|local-7|lost|1|worker local-7 went away|0.5\n"
                      "2|local-7|signal|1|signal 11 (Segmentation fault)|0.5\n");
         struct buf out = {0}, errout = {0};
-        OK(state_output(state, &run, 5, 0, &out, &errout, err));
+        OK(state_output(state, &run, 5, 0, &out, &errout, &ok_err));
         assert_string_equal(buf_cstr(&out), "hello\n");
         assert_int_equal(errout.len, 3);
         assert_memory_equal(errout.data, "\xff\0\xfe", 3);
         buf_clear(&out);
-        OK(state_output(state, &run, 5, 1, &out, &errout, err));
+        OK(state_output(state, &run, 5, 1, &out, &errout, &ok_err));
         assert_int_equal(out.len, 0);
         buf_done(&out);
         buf_done(&errout);
-        OK(state_delete(state, &run, err));
+        OK(state_delete(state, &run, &ok_err));
         close_run(state, &run, lock);
     }
 }
@@ -143,11 +143,11 @@ static void test_running_rows(void **ctx)
     struct run_info run = make_run(state, "small", SMALL, &lock);
     struct attempt_start start = {.task = 5, .attempt = 1, .started_us = run.started_us};
     struct state_batch batch = {.starts = &start, .n_starts = 1, .running = 1, .watermark = -1};
-    OK(state_commit(state, &run, &batch, err));
-    OK(state_finish_run(state, &run, RUN_INTERRUPTED, err));
+    OK(state_commit(state, &run, &batch, &ok_err));
+    OK(state_finish_run(state, &run, RUN_INTERRUPTED, &ok_err));
     assert_query(state, "SELECT state FROM small", "queued\n");
-    OK(state_start_run(state, &run, NULL, NULL, err));
-    OK(state_commit(state, &run, &batch, err));
+    OK(state_start_run(state, &run, NULL, NULL, &ok_err));
+    OK(state_commit(state, &run, &batch, &ok_err));
     /* As if its runner had died: the lock is gone, the run says running. */
     close_run(state, &run, lock);
     struct state *reader = open_state(STATE_READ);
@@ -190,7 +190,7 @@ static void test_failures(void **ctx)
                  "small-1|exit|exit 2: cannot open /…: No such file or directory|1|4\n"
                  "small-1|exit|exit 1: N don't can't|1|7\n"
                  "small-1|exit|exit 1: jobN step N of N|1|8\n");
-    OK(state_each_failed(state, &run, join_failed, &got, err));
+    OK(state_each_failed(state, &run, join_failed, &got, &ok_err));
     assert_int_equal(strncmp(buf_cstr(&got), "2 exit exit 1: cannot open /data/a1.png", 39), 0);
     buf_done(&got);
     close_run(state, &run, lock);
@@ -207,7 +207,7 @@ static void test_many_workers(void **ctx)
         for (int i = 0; i < 1000; i++) {
             char name[32];
             snprintf(name, sizeof name, "worker-%d", i);
-            OK(state_worker(state, &run, name, &number, err));
+            OK(state_worker(state, &run, name, &number, &ok_err));
             assert_int_equal(number, i);
         }
         struct attempt_end end = good_end(&run, round, "1");
@@ -216,7 +216,7 @@ static void test_many_workers(void **ctx)
         state_close(state);
         state = open_state(STATE_WRITE);
     }
-    OK(state_worker(state, &run, "another", &number, err));
+    OK(state_worker(state, &run, "another", &number, &ok_err));
     assert_int_equal(number, 1000);
     assert_query(state, "SELECT worker FROM tasks", "worker-999\nworker-999\n");
     close_run(state, &run, lock);
@@ -234,9 +234,9 @@ static void commit_for_ever(void)
     static struct attempt_end ends[BATCH];
     static char texts[BATCH][24];
     struct state *state = open_state(STATE_WRITE);
-    OK(state_find(state, NULL, RUN_ANY, &run, err));
-    OK(run_lock_take(state, &run, &lock, err));
-    OK(state_start_run(state, &run, NULL, NULL, err));
+    OK(state_find(state, NULL, RUN_ANY, &run, &ok_err));
+    OK(run_lock_take(state, &run, &lock, &ok_err));
+    OK(state_start_run(state, &run, NULL, NULL, &ok_err));
     int64_t from = run.watermark;
     while (from < run.tasks) {
         int n = 0;
@@ -247,7 +247,7 @@ static void commit_for_ever(void)
         }
         from += n;
         struct state_batch batch = {.ends = ends, .n_ends = (size_t)n, .watermark = from, .results_length = from};
-        OK(state_commit(state, &run, &batch, err));
+        OK(state_commit(state, &run, &batch, &ok_err));
     }
     _exit(0);
 }
@@ -256,7 +256,7 @@ static void check_consistent(void)
 {
     struct run_info run = {0};
     struct state *state = open_state(STATE_WRITE);
-    OK(state_find(state, NULL, RUN_ANY, &run, err));
+    OK(state_find(state, NULL, RUN_ANY, &run, &ok_err));
     assert_int_equal(run.state, RUN_INTERRUPTED);
     assert_int_equal(run.done + run.failed, run.watermark);
     assert_int_equal(run.results_length, run.watermark);
@@ -276,7 +276,7 @@ static void test_kill(void **ctx)
     srand((unsigned)getpid());
     struct state *state = open_state(STATE_CREATE);
     struct run_info run = make_run(state, "many", MANY, &lock);
-    OK(state_finish_run(state, &run, RUN_INTERRUPTED, err));
+    OK(state_finish_run(state, &run, RUN_INTERRUPTED, &ok_err));
     close_run(state, &run, lock);
     for (int i = 0; i < 12; i++) {
         pid_t pid = fork();
@@ -291,12 +291,42 @@ static void test_kill(void **ctx)
     }
 }
 
+/* A runner that dies while it makes the database leaves one that the next can use. */
+static void test_kill_creation(void **ctx)
+{
+    (void)ctx;
+    for (int i = 0; i < 12; i++) {
+        struct err err = ERR_INIT;
+        struct run_lock *lock;
+        int status;
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            struct state *state = open_state(STATE_CREATE);
+            make_run(state, "small", SMALL, &lock);
+            _exit(0);
+        }
+        nanosleep(&(struct timespec){.tv_nsec = rand() % 8000000}, NULL);
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        struct state *state = open_state(STATE_CREATE);
+        struct run_info run = make_run(state, "small", SMALL, &lock);
+        assert_query(state, "PRAGMA integrity_check", "ok\n");
+        close_run(state, &run, lock);
+        for (const char *const *suffix = (const char *const[]){"", "-wal", "-shm", "-journal", "-lock", NULL}; *suffix; suffix++) {
+            char *name = mem_printf("%s%s", db_file, *suffix);
+            assert_int_equal(path_remove(name, &err), 0);
+            free(name);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STATE_TEST(test_results_come_back), STATE_TEST(test_settled_twice), STATE_TEST(test_attempts),
         STATE_TEST(test_running_rows),      STATE_TEST(test_failures),      STATE_TEST(test_many_workers),
-        STATE_TEST(test_kill),
+        STATE_TEST(test_kill),              STATE_TEST(test_kill_creation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

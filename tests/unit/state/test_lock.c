@@ -44,7 +44,7 @@ static void test_one_process(void **ctx)
     run_lock_release(lock2);
     run_lock_release(NULL);
     assert_false(lock_file_exists());
-    OK(run_lock_take(state, &run, &lock, err));
+    OK(run_lock_take(state, &run, &lock, &ok_err));
     run_lock_release(lock);
     run_info_done(&run);
     run_info_done(&other);
@@ -65,12 +65,12 @@ static pid_t keeper(int *ret_stdin)
         struct run_lock *lock;
         close(in[1]);
         struct state *state = open_state(STATE_WRITE);
-        OK(state_find(state, NULL, RUN_ANY, &run, err));
-        OK(run_lock_take(state, &run, &lock, err));
-        OK(state_start_run(state, &run, NULL, NULL, err));
+        OK(state_find(state, NULL, RUN_ANY, &run, &ok_err));
+        OK(run_lock_take(state, &run, &lock, &ok_err));
+        OK(state_start_run(state, &run, NULL, NULL, &ok_err));
         if (write(out[1], "x", 1) != 1 || read(in[0], &byte, 1) != 0)
             _exit(1);
-        OK(state_finish_run(state, &run, RUN_INTERRUPTED, err));
+        OK(state_finish_run(state, &run, RUN_INTERRUPTED, &ok_err));
         run_lock_release(lock);
         run_info_done(&run);
         state_close(state);
@@ -89,7 +89,7 @@ static void interrupted_run(void)
     struct run_lock *lock;
     struct state *state = open_state(STATE_CREATE);
     struct run_info run = make_run(state, "cubes", TEN, &lock);
-    OK(state_finish_run(state, &run, RUN_INTERRUPTED, err));
+    OK(state_finish_run(state, &run, RUN_INTERRUPTED, &ok_err));
     run_lock_release(lock);
     run_info_done(&run);
     state_close(state);
@@ -106,7 +106,7 @@ static void test_two_processes(void **ctx)
         struct err err = ERR_INIT;
         pid_t pid = keeper(&in);
         struct state *state = open_state(STATE_WRITE);
-        OK(state_find(state, "cubes", RUN_ANY, &run, err));
+        OK(state_find(state, "cubes", RUN_ANY, &run, &ok_err));
         assert_int_equal(run.state, RUN_RUNNING);
         assert_int_equal(run_lock_holder(state, &run), pid);
         assert_int_equal(run_lock_take(state, &run, &lock, &err), -1);
@@ -122,9 +122,9 @@ static void test_two_processes(void **ctx)
         state_close(state);
         run_info_done(&run);
         state = open_state(STATE_WRITE);
-        OK(state_find(state, NULL, RUN_UNFINISHED, &run, err));
+        OK(state_find(state, NULL, RUN_UNFINISHED, &run, &ok_err));
         assert_int_equal(run_lock_holder(state, &run), 0);
-        OK(run_lock_take(state, &run, &lock, err));
+        OK(run_lock_take(state, &run, &lock, &ok_err));
         run_lock_release(lock);
         run_info_done(&run);
         state_close(state);
@@ -137,7 +137,7 @@ static void contend(const char *mark)
 {
     struct run_info run = {0};
     struct state *state = open_state(STATE_WRITE);
-    OK(state_find(state, NULL, RUN_ANY, &run, err));
+    OK(state_find(state, NULL, RUN_ANY, &run, &ok_err));
     for (int taken = 0; taken < 50;) {
         struct run_lock *lock;
         struct err err = ERR_INIT;

@@ -66,7 +66,7 @@ static void refuse(const char *why, const char *expected)
 {
     static const enum state_mode modes[] = {STATE_READ, STATE_WRITE, STATE_CREATE};
     char before[DIGEST_HEX_SIZE], after[DIGEST_HEX_SIZE];
-    OK(digest_file(db_file, before, err));
+    OK(digest_file(db_file, before, &ok_err));
     for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
         struct state *state = NULL;
         struct err err = ERR_INIT;
@@ -74,7 +74,7 @@ static void refuse(const char *why, const char *expected)
             fail_msg("opened: %s", why);
         if (!strstr(err.text, db_file) || !strstr(err.text, expected))
             fail_msg("%s: %s", why, err.text);
-        OK(digest_file(db_file, after, err));
+        OK(digest_file(db_file, after, &ok_err));
         assert_string_equal(before, after);
         assert_false(beside("-wal") || beside("-shm") || beside("-journal") || beside("-lock"));
     }
@@ -188,8 +188,8 @@ static void read_as_stranger(void)
         assert_query(state, "SELECT x, result FROM cubes", "1|1\n");
         struct state_rows *rows;
         struct run_info run = {0};
-        OK(state_find(state, NULL, RUN_ANY, &run, err));
-        OK(state_rows_where(state, &run, "x = 1", NULL, &rows, err));
+        OK(state_find(state, NULL, RUN_ANY, &run, &ok_err));
+        OK(state_rows_where(state, &run, "x = 1", NULL, &rows, &ok_err));
         state_rows_close(rows);
         int64_t holder = run_lock_holder(state, &run);
         run_info_done(&run);
@@ -227,7 +227,7 @@ static void test_read_only(void **ctx)
 static void assert_found(struct state *state, const char *which, enum run_choice choice, const char *expected)
 {
     struct run_info run = {0};
-    OK(state_find(state, which, choice, &run, err));
+    OK(state_find(state, which, choice, &run, &ok_err));
     assert_string_equal(run.run, expected);
     run_info_done(&run);
 }
@@ -259,7 +259,7 @@ static void test_find(void **ctx)
     assert_int_equal(state_find(state, NULL, RUN_UNFINISHED, &run, &err), -1);
     assert_int_equal(state_newest(state, "cubes", &run, &err), 1);
     assert_string_equal(run.run, "cubes-2");
-    OK(state_finish_run(state, &run, RUN_INTERRUPTED, err));
+    OK(state_finish_run(state, &run, RUN_INTERRUPTED, &ok_err));
     /* Its lock is held still. */
     assert_int_equal(state_find(state, NULL, RUN_UNFINISHED, &run, &err), -1);
     run_info_done(&run);
@@ -279,7 +279,7 @@ static void test_info(void **ctx)
     (void)ctx;
     struct state *state = open_state(STATE_CREATE);
     struct made made = make_plan("cubes", TEN);
-    OK(state_create_run(state, made.plan, "[\"retries=1\"]", folder, &run, &lock, err));
+    OK(state_create_run(state, made.plan, "[\"retries=1\"]", folder, &run, &lock, &ok_err));
     char *results = path_join(folder, "cubes-1");
     assert_string_equal(run.results, results);
     assert_string_equal(run.job_text, TEN);
@@ -291,14 +291,14 @@ static void test_info(void **ctx)
     assert_int_equal(run.state, RUN_RUNNING);
     free(results);
     unmake_plan(&made);
-    OK(state_finish_run(state, &run, RUN_INTERRUPTED, err));
+    OK(state_finish_run(state, &run, RUN_INTERRUPTED, &ok_err));
     assert_int_equal(run.state, RUN_INTERRUPTED);
     assert_query(state, "SELECT state, finished IS NULL FROM runs", "interrupted|1\n");
-    OK(state_start_run(state, &run, "[]", "fake", err));
+    OK(state_start_run(state, &run, "[]", "fake", &ok_err));
     assert_query(state, "SELECT state, backend FROM runs", "running|fake\n");
     assert_string_equal(run.sets, "[]");
     assert_string_equal(run.backend, "fake");
-    OK(state_finish_run(state, &run, RUN_DONE, err));
+    OK(state_finish_run(state, &run, RUN_DONE, &ok_err));
     assert_query(state, "SELECT state, finished IS NULL, seconds < 60, started LIKE '20__-__-__T__:__:__.___Z' FROM runs",
                  "done|0|1|1\n");
     struct err err = ERR_INIT;
@@ -319,10 +319,10 @@ static void test_delete(void **ctx)
     commit_end(state, &second, good_end(&second, 1, "8"));
     assert_query(state, "SELECT x FROM cubes", "2\n");
     assert_query(state, "SELECT run, x, a FROM cubes_all", "cubes-1||q\ncubes-2|2|\n");
-    OK(state_delete(state, &second, err));
+    OK(state_delete(state, &second, &ok_err));
     assert_query(state, "SELECT a FROM cubes", "q\n");
     assert_query(state, "SELECT run, a FROM cubes_all", "cubes-1|q\n");
-    OK(state_delete(state, &first, err));
+    OK(state_delete(state, &first, &ok_err));
     assert_query(state, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'cubes%'", "0\n");
     assert_query(state, "SELECT (SELECT count(*) FROM ktb_tasks), (SELECT count(*) FROM ktb_attempts), "
                         "(SELECT count(*) FROM ktb_values), (SELECT count(*) FROM ktb_args), (SELECT count(*) FROM ktb_jobs)",
@@ -373,7 +373,7 @@ static void test_open_tasks(void **ctx)
         struct state *state = open_state(STATE_CREATE);
         struct run_info run = make_run(state, "cubes", TEN, &lock);
         if (filled)
-            OK(state_fill_rows(state, &run, 0, 100, err));
+            OK(state_fill_rows(state, &run, 0, 100, &ok_err));
         assert_open(state, &run, 4, "0-9 ");
         commit_end(state, &run, good_end(&run, 0, "1"));
         commit_end(state, &run, good_end(&run, 5, "216"));
@@ -398,7 +398,7 @@ static void test_open_tasks_large(void **ctx)
     (void)ctx;
     struct state *state = open_state(STATE_CREATE);
     struct run_info run = make_run(state, "big", LARGE, &lock);
-    OK(state_fill_rows(state, &run, 0, 1000, err));
+    OK(state_fill_rows(state, &run, 0, 1000, &ok_err));
     assert_query(state, "SELECT tasks, queued FROM runs", "1000000000000|1000000000000\n");
     assert_query(state, "SELECT count(*) FROM tasks", "0\n");
     commit_end(state, &run, good_end(&run, 999999999999, "1"));
@@ -406,14 +406,14 @@ static void test_open_tasks_large(void **ctx)
     assert_open(state, &run, 8, "0-499 500(1,1,0) 501-999999999998 ");
     struct attempt_end end = good_end(&run, 0, "1");
     struct state_batch batch = {.ends = &end, .n_ends = 1, .watermark = 1, .running = 3, .results_length = 77};
-    OK(state_commit(state, &run, &batch, err));
-    OK(state_open_tasks(state, &run, &from, &range, 1, &n, err));
+    OK(state_commit(state, &run, &batch, &ok_err));
+    OK(state_open_tasks(state, &run, &from, &range, 1, &n, &ok_err));
     assert_int_equal(n, 1);
     assert_int_equal(range.first, 1);
     assert_query(state, "SELECT running, queued FROM runs", "3|999999999995\n");
     /* The run's last task, and a second run behind it. */
     assert_query(state, "SELECT task, args FROM tasks WHERE task > 1000", "999999999999|{\"x\":1000000000000}\n");
-    OK(state_finish_run(state, &run, RUN_INTERRUPTED, err));
+    OK(state_finish_run(state, &run, RUN_INTERRUPTED, &ok_err));
     assert_int_equal(run.results_length, 77);
     struct run_lock *lock2;
     struct run_info next = make_run(state, "cubes", TEN, &lock2);
@@ -433,7 +433,7 @@ static void test_huge_runs(void **ctx)
     struct run_lock *locks[2], *none;
     struct run_info third;
     struct err err = ERR_INIT;
-    OK(state_create_run(state, made.plan, "[]", folder, &runs[0], &locks[0], err));
+    OK(state_create_run(state, made.plan, "[]", folder, &runs[0], &locks[0], &ok_err));
     commit_end(state, &runs[0], good_end(&runs[0], runs[0].tasks - 1, "1"));
     assert_query(state, "SELECT task, x FROM huge", "4611686018427387903|4611686018427387904\n");
     int second = state_create_run(state, made.plan, "[]", folder, &runs[1], &locks[1], &err);
@@ -441,8 +441,8 @@ static void test_huge_runs(void **ctx)
     assert_non_null(strstr(err.text, "no room"));
     assert_int_equal(state_create_run(state, made.plan, "[]", folder, &third, &none, &err), -1);
     run_lock_release(locks[0]);
-    OK(state_delete(state, &runs[0], err));
-    OK(state_create_run(state, made.plan, "[]", folder, &runs[1], &locks[1], err));
+    OK(state_delete(state, &runs[0], &ok_err));
+    OK(state_create_run(state, made.plan, "[]", folder, &runs[1], &locks[1], &ok_err));
     assert_string_equal(runs[1].run, "huge-2");
     run_info_done(&runs[0]);
     unmake_plan(&made);
@@ -452,7 +452,7 @@ static void test_huge_runs(void **ctx)
 static void retry(struct state *state, struct run_info *run, const char *where, bool done, int64_t expected)
 {
     int64_t tasks = -1;
-    OK(state_retry(state, run, where, done, &tasks, err));
+    OK(state_retry(state, run, where, done, &tasks, &ok_err));
     assert_int_equal(tasks, expected);
 }
 
@@ -464,7 +464,7 @@ static struct run_info failed_run(struct state *state, struct run_lock **lock)
             commit_end(state, &run, bad_end(&run, i, 1, OUTCOME_EXIT, "exit 1", true));
         else
             commit_end(state, &run, good_end(&run, i, "1"));
-    OK(state_finish_run(state, &run, RUN_FAILED, err));
+    OK(state_finish_run(state, &run, RUN_FAILED, &ok_err));
     return run;
 }
 
@@ -481,13 +481,13 @@ static void test_retry(void **ctx)
     /* Tried once, and it does not count. */
     assert_open(state, &run, 4, "3(1,0,0) 7(1,0,0) ");
     retry(state, &run, NULL, false, 0);
-    OK(state_start_run(state, &run, NULL, NULL, err));
+    OK(state_start_run(state, &run, NULL, NULL, &ok_err));
     struct attempt_end end = good_end(&run, 3, "64");
     end.attempt = 2;
     commit_end(state, &run, end);
     assert_query(state, "SELECT state, attempts, result FROM cubes WHERE task = 3", "done|2|64\n");
     assert_query(state, "SELECT attempt, class, message FROM attempts WHERE task = 3 ORDER BY attempt", "1|exit|exit 1\n2||\n");
-    OK(state_finish_run(state, &run, RUN_INTERRUPTED, err));
+    OK(state_finish_run(state, &run, RUN_INTERRUPTED, &ok_err));
     /* Done ones too: their attempts stay. */
     retry(state, &run, NULL, true, 9);
     assert_query(state, "SELECT queued, done FROM runs", "10|0\n");
@@ -524,8 +524,8 @@ static void test_cancel(void **ctx)
     struct run_info run = make_run(state, "big", LARGE, &lock);
     commit_end(state, &run, good_end(&run, 0, "1"));
     commit_end(state, &run, bad_end(&run, 1, 1, OUTCOME_EXIT, "exit 1", false));
-    OK(state_finish_run(state, &run, RUN_INTERRUPTED, err));
-    OK(state_cancel(state, &run, err));
+    OK(state_finish_run(state, &run, RUN_INTERRUPTED, &ok_err));
+    OK(state_cancel(state, &run, &ok_err));
     assert_query(state, "SELECT state, queued, done, cancelled FROM runs", "cancelled|0|1|999999999999\n");
     assert_query(state, "SELECT state FROM big", "done\ncancelled\n");
     assert_open(state, &run, 4, "");
@@ -547,7 +547,7 @@ static void test_lines(void **ctx)
     struct run_info run = make_run(state, "words", "task: {command: [echo, '${n}', '${w}']}\n"
                                                    "args: {n: {range: [1, 2]}, w: {lines: lines.txt}}\n", &lock);
     struct state_values values = {state, &run};
-    OK(state_lines(&values, 1, &got, err));
+    OK(state_lines(&values, 1, &got, &ok_err));
     assert_string_equal(buf_cstr(&got), "\"one\"\n\"two \\\"q\\\"\"\n\"three\"\n");
     assert_int_equal(state_lines(&values, 0, &got, &err), -1);
     assert_int_equal(state_lines(&values, 2, &got, &err), -1);

@@ -248,7 +248,7 @@ static void test_cells(void **ctx)
     struct err err = ERR_INIT;
     (void)ctx;
     struct state *state = open_state(STATE_CREATE);
-    OK(state_rows_open(state, "SELECT ?1 + 1 AS a, ?2 AS b, 0.5, NULL", params, 2, &rows, err));
+    OK(state_rows_open(state, "SELECT ?1 + 1 AS a, ?2 AS b, 0.5, NULL", params, 2, &rows, &ok_err));
     assert_int_equal(state_rows_columns(rows), 4);
     assert_int_equal(state_rows_next(rows, &err), 1);
     assert_string_equal(state_rows_name(rows, 1), "b");
