@@ -100,6 +100,11 @@ static void test_collisions(void **ctx)
     assert_string_equal(names, "task,arg_state,arg_Task,x,seed,loss,result_error,acc,state,result,error,"
                                "attempts,seconds\n");
     free(names);
+    /* A task that is put back has no values any more. */
+    int64_t tasks;
+    OK(state_finish_run(state, &run, RUN_DONE, &ok_err));
+    OK(state_retry(state, &run, NULL, true, &tasks, &ok_err));
+    assert_query(state, "SELECT state, loss, result_error, attempts FROM clash", "queued|||1\n");
     run_lock_release(lock);
     run_info_done(&run);
     state_close(state);
