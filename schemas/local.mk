@@ -6,3 +6,4 @@ EXTRA_DIST += %D%/embed.awk %D%/001-runs.sql
 CLEANFILES += %D%/migrations.c
 %D%/migrations.c: $(MIGRATIONS) $(srcdir)/%D%/embed.awk
 	$(AM_V_GEN)$(MKDIR_P) %D% && LC_ALL=C $(AWK) -f $(srcdir)/%D%/embed.awk $(MIGRATIONS) > $@.tmp && mv $@.tmp $@
+dist_noinst_DATA += %D%/job.schema.json
