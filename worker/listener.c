@@ -193,7 +193,7 @@ static int true_address(int fd, struct buf *ret)
 int listener_open(const char *where, bool one, const unsigned char key[WIRE_KEY_SIZE], struct buf *ret_where, struct err *err)
 {
     CLEANUP_FREE char *text = mem_strdup(where);
-    char *host, *port;
+    char *host = NULL, *port = NULL;
     if (split(text, &host, &port, err))
         return -1;
     struct addrinfo *found, hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
