@@ -118,7 +118,7 @@ static void say_how_it_ended(const struct options *options, struct state *state,
 static int show(const struct options *options, struct state *state, struct err *err)
 {
     struct run_info info;
-    int64_t task;
+    int64_t task = 0;
     bool named = options->n_words == 2;
     if (state_find(state, named ? options->words[0] : NULL, RUN_ANY, &info, err))
         return -1;

@@ -259,6 +259,8 @@ static void add_table_field(struct output *o, int i, struct slice text)
 {
     const struct column *column = &o->columns[i];
     int pad = (column->width < PAD_MAX ? column->width : PAD_MAX) - output_width(text);
+    if (i + 1 == o->n && text.len == 0)
+        pad = 0;
     if (i)
         buf_add_str(&o->out, "  ");
     for (int k = 0; k < pad && column->numbers; k++)
