@@ -49,10 +49,10 @@ void describe(const struct node *node, struct buf *out)
 {
     switch (node->kind) {
     case NODE_LIST:
-        buf_add_str(out, "a list");
+        buf_add_str(out, node->n ? "a list" : "an empty list");
         break;
     case NODE_MAP:
-        buf_add_str(out, "a mapping");
+        buf_add_str(out, node->n ? "a mapping" : "an empty mapping");
         break;
     case NODE_NULL:
         buf_add_str(out, *node->text ? "null" : "nothing");
@@ -125,6 +125,16 @@ static void unknown_key(struct reader *r, const struct pair *pair, const struct 
         keys_list(table, &text);
     }
     pair_problem(r, pair, "%s", buf_cstr(&text));
+}
+
+bool keys_all_known(const struct node *map, const struct key_table *table)
+{
+    for (int i = 0; i < map->n; i++) {
+        const struct key_rule *rule = rule_of(table, map->pairs[i].key);
+        if (!rule || !rule->read)
+            return false;
+    }
+    return true;
 }
 
 bool keys_read_map(struct reader *r, const struct node *map, const struct key_table *table)

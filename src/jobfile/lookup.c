@@ -108,7 +108,10 @@ static char *search_path(const char *program)
 static void make_absolute(struct template *t, const char *folder, const char *path)
 {
     struct piece *piece = &t->pieces[0];
-    char *text = path ? mem_strdup(path) : mem_printf("%s/%s", folder, piece->text);
+    const char *rest = piece->text;
+    while (strncmp(rest, "./", 2) == 0)
+        rest += 2;
+    char *text = path ? mem_strdup(path) : mem_printf("%s/%s", folder, rest);
     free(piece->text);
     piece->text = text;
 }

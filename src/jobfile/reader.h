@@ -18,8 +18,6 @@ struct reader {
     bool args_unknown;    /* `args` could not be read at all: nothing can be said about placeholders */
     bool has_parallelism;
     bool has_task;        /* function or command stands there, right or wrong */
-    bool later_task;      /* it says something that this version does not do */
-    bool has_result;
     const struct pair *columns, *object;
     struct mark *arg_marks; /* of each argument's name */
 };
@@ -41,7 +39,9 @@ extern const struct key_table top_keys, task_keys;
 bool keys_read(struct reader *r, const struct pair *pair, const struct key_table *table);
 /* The same for a mapping that is the whole file. */
 bool keys_read_map(struct reader *r, const struct node *map, const struct key_table *table);
-/* "`a`, `b` or `c`" of the table's supported keys. */
+/* Whether all keys of the mapping are in the table and supported. */
+bool keys_all_known(const struct node *map, const struct key_table *table);
+/* "`a`, `b`, `c`" of the table's supported keys. */
 void keys_list(const struct key_table *table, struct buf *out);
 
 void node_problem(struct reader *r, const struct node *node, const char *format, ...)

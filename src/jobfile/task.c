@@ -162,7 +162,6 @@ static void read_result(struct reader *r, const struct pair *pair)
 {
     const struct node *node = pair->value;
     const struct pair *last = node->kind == NODE_MAP && node->n == 1 ? node_find(node, "json") : NULL;
-    r->has_result = true;
     if (r->has_task && r->job->kind == TASK_FUNCTION) {
         pair_problem(r, pair, "`result` is for commands; what a function returns is its result");
         return;
@@ -216,12 +215,9 @@ const struct key_table task_keys = {"task", task_rules, ARRAY_LEN(task_rules)};
 
 void read_task(struct reader *r, const struct pair *pair)
 {
-    if (!keys_read(r, pair, &task_keys)) {
-        r->later_task = true;
+    if (!keys_read(r, pair, &task_keys))
         return;
-    }
-    r->later_task = node_find(pair->value, "cfunction") || node_find(pair->value, "python");
-    if (!r->has_task && !r->later_task)
+    if (!r->has_task && keys_all_known(pair->value, &task_keys))
         pair_problem(r, pair, "`task` needs a `function` (LIBRARY.NAME) or a `command`");
     if (r->object && r->has_task && r->job->kind == TASK_COMMAND)
         pair_problem(r, r->object, "`object` is what a `function` is called on; a command has none");
@@ -244,7 +240,8 @@ static bool used(const struct job *job, enum piece_kind kind, int arg)
 static void warn_unused(struct reader *r)
 {
     const struct job *job = r->job;
-    for (int i = 0; i < job->n_args; i++) {
+    /* Next to an error in the command this would be noise. */
+    for (int i = 0; i < job->n_args && !r->problems->errors; i++) {
         if (job->args[i].kind == ARG_REPEAT || used(job, PIECE_ARG, i))
             continue;
         if (job->args[i].name)

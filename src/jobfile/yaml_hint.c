@@ -132,9 +132,9 @@ static const struct {
     bool begin;
 } table[] = {
     {"while scanning a quoted scalar", "found unexpected", "the quote that opens here is never closed", true},
-    {"while scanning a quoted scalar", "unknown escape character",
+    {"a quoted scalar", "unknown escape character",
      "no such escape in a double-quoted text; write \\\\ for a backslash, or use single quotes", false},
-    {"while scanning a quoted scalar", "", "a wrong escape in a double-quoted text; use single quotes, or \\\\ for a backslash",
+    {"a quoted scalar", "", "a wrong escape in a double-quoted text; use single quotes, or \\\\ for a backslash",
      false},
     {"while scanning a simple key", "", "expected `KEY: VALUE` here; a space must follow the colon", true},
     {"while parsing a block mapping", "",

@@ -368,7 +368,7 @@ static void test_limits(void **state)
     repeat(&b, "1,", 1000001);
     buf_add_str(&b, "]}\ntask: {command: [echo, \"${x}\"]}\n");
     expect_text_problem(buf_cstr(&b), b.len,
-                        "f:1:2000006: more than 1000000 values, counting what aliases stand for; a long list of arguments belongs in a "
+                        "f:1:2000002: more than 1000000 values, counting what aliases stand for; a long list of arguments belongs in a "
                         "file: {lines: FILE}\n");
 }
 
