@@ -275,10 +275,11 @@ static int insert_more(struct state *state, const struct run_info *run, const st
 
 /* ---- the batch ---- */
 
-/* An unescaped text must live until its statement has run: strings (and results that need care) go one by one. */
+/* An unescaped text must live until its statement has run, and there is one buffer: strings with escapes go one by one. */
 static bool goes_in_rows(const struct attempt_end *end)
 {
-    return end->outcome == OUTCOME_OK && end->result.len && end->result.p[0] != '"' && !end->result_is_file;
+    return end->outcome == OUTCOME_OK && end->result.len &&
+           (end->result.p[0] != '"' || !memchr(end->result.p, '\\', end->result.len));
 }
 
 static int end_rows(struct state *state, const struct run_info *run, const struct attempt_end *ends, struct err *err)

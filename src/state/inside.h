@@ -34,7 +34,8 @@ struct state {
 
 /* Values between JSON and SQL. */
 /* Binds a JSON value the way results are kept: numbers and texts as such, the rest as JSON text. Returns whether it is
- * that JSON text. `scratch` holds an unescaped text until the statement is done. */
+ * that JSON text. `json` must live until the statement is done; so must `scratch`, which holds a text that had
+ * escapes. */
 bool value_bind(struct db_stmt *stmt, int i, struct slice json, struct buf *scratch);
 /* Appends what value_bind() bound as JSON again. */
 void value_json(struct db_stmt *stmt, int column, bool is_json, struct buf *out);

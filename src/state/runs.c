@@ -70,12 +70,6 @@ static int64_t power_of_ten(int scale)
     return unit;
 }
 
-/* Whether a string's JSON text is its text in quotes, so that SQL can make the one from the other. */
-static bool plain_json(struct slice json, const struct buf *text)
-{
-    return json.len == text->len + 2 && memcmp(json.p + 1, text->data ? text->data : "", text->len) == 0;
-}
-
 /* Binds a listed value: as SQL, and as JSON where SQL alone would not say how it is spelled. */
 static void bind_listed(struct db_stmt *stmt, int i, struct slice json, struct buf *text)
 {
@@ -84,7 +78,8 @@ static void bind_listed(struct db_stmt *stmt, int i, struct slice json, struct b
     bool is_json = value_bind(stmt, i, json, text);
     struct json value = {json.p, json.len};
     enum json_type type = json_type(value);
-    bool plain = type == JSON_STRING ? plain_json(json, text) : !is_json && json_i64(value, &n);
+    /* A string without escapes is its text in quotes. */
+    bool plain = type == JSON_STRING ? !memchr(json.p, '\\', json.len) : !is_json && json_i64(value, &n);
     if (plain)
         db_bind_null(stmt, i + 1);
     else
@@ -495,7 +490,8 @@ static int back_all(struct state *state, struct run_info *run, bool done, int64_
     run->failed = run->cancelled = 0;
     if (!done)
         return 0;
-    if (over_range(state, SQL_ATTEMPTS_DONE, run, err) || over_range(state, SQL_TASKS_BACK_DONE, run, err))
+    if (over_range(state, SQL_ATTEMPTS_DONE, run, err) || over_range(state, SQL_CELLS_DELETE, run, err) ||
+        over_range(state, SQL_TASKS_BACK_DONE, run, err))
         return -1;
     *ret += run->done;
     run->done = 0;
@@ -518,8 +514,8 @@ static int back_one(struct state *state, struct run_info *run, int64_t task, boo
     bool is_done = code <= 0;
     if (!(is_done ? done : code == TASK_FAILED || code == TASK_CANCELLED))
         return 0;
-    const enum sql steps[] = {SQL_ATTEMPT_DONE, SQL_ATTEMPT_VOID, SQL_TASK_BACK};
-    for (size_t i = !is_done; i < ARRAY_LEN(steps); i++) {
+    static const enum sql steps[] = {SQL_ATTEMPT_DONE, SQL_CELL_DELETE, SQL_ATTEMPT_VOID, SQL_TASK_BACK};
+    for (size_t i = is_done ? 0 : 2; i < ARRAY_LEN(steps); i++) {
         struct db_stmt *stmt = db_use(state->db, steps[i], err);
         if (!stmt)
             return -1;
@@ -578,13 +574,16 @@ static int retry(struct state *state, struct run_info *run, const struct taskset
 
 int state_retry(struct state *state, struct run_info *run, const char *where, bool done, int64_t *ret_tasks, struct err *err)
 {
+    const struct run_info before = *run;
     struct taskset chosen = {0};
     int64_t tasks = 0;
     int result = where ? choose_tasks(state, run, where, &chosen, err) : 0;
     if (result == 0 && (result = db_begin(state->db, err)) == 0)
         result = finish(state, run, retry(state, run, where ? &chosen : NULL, done, &tasks, err), err);
     taskset_done(&chosen);
-    if (result == 0)
+    if (result)
+        *run = before; /* only counts have changed, which the rollback has undone */
+    else
         *ret_tasks = tasks;
     return result;
 }
@@ -600,9 +599,13 @@ static int cancel(struct state *state, struct run_info *run, struct err *err)
 
 int state_cancel(struct state *state, struct run_info *run, struct err *err)
 {
+    const struct run_info before = *run;
     if (db_begin(state->db, err))
         return -1;
-    return finish(state, run, cancel(state, run, err), err);
+    if (finish(state, run, cancel(state, run, err), err) == 0)
+        return 0;
+    *run = before;
+    return -1;
 }
 
 static int delete_values(struct state *state, const struct run_info *run, struct err *err)

@@ -132,7 +132,7 @@ static int set_up(struct state *state, struct err *err)
 {
     db_busy_timeout(state->db, STATE_BUSY_MS);
     if (db_exec(state->db, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000; PRAGMA temp_store = MEMORY;"
-                           "PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -4096; PRAGMA foreign_keys = OFF", err))
+                           "PRAGMA journal_size_limit = 16777216", err))
         return -1;
     if (state->mode == STATE_READ) {
         int64_t version;
@@ -159,7 +159,7 @@ static int open_for_reading(struct state *state, struct err *err)
         state->db = NULL;
     }
     CLEANUP_FREE char *dir = path_dir(state->real_path);
-    if (err->class != ERR_SYSTEM || has_companion(state->real_path, "-wal") || access(dir, W_OK) == 0)
+    if (err->class != ERR_SYSTEM || has_companion(state->real_path, "-wal") || faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0)
         return -1;
     state->immutable = true;
     if (db_open(state->path, DB_IMMUTABLE, &state->db, err))
@@ -177,48 +177,57 @@ static int open_file(struct state *state, struct err *err)
     return db_open(state->path, access, &state->db, err) || set_up(state, err) ? -1 : 0;
 }
 
+/* Marks one run, unless a runner has come up since: asked again, now that none can without waiting for us. */
+static int mark_run(struct state *state, int64_t id, struct err *err)
+{
+    struct run_info run = {.id = id};
+    struct db_stmt *find = db_use(state->db, SQL_RUN_BY_ID, err);
+    struct db_stmt *mark = db_use(state->db, SQL_RUN_MARK, err);
+    struct db_stmt *unstart = db_use(state->db, SQL_TASKS_UNSTART, err);
+    if (!find || !mark || !unstart)
+        return -1;
+    db_bind_i64(find, 1, id);
+    int found = run_lock_holder(state, &run) ? 0 : db_step(state->db, find, err);
+    if (found <= 0)
+        return found;
+    bool running = slice_eq(db_slice(find, 3), run_state_names[RUN_RUNNING]);
+    db_bind_i64(unstart, 1, db_i64(find, 4));
+    db_bind_i64(unstart, 2, db_i64(find, 4) + db_i64(find, 5));
+    db_reset(find);
+    db_bind_i64(mark, 1, id);
+    return running && (db_run(state->db, unstart, err) || db_run(state->db, mark, err)) ? -1 : 0;
+}
+
+static int mark_runs(struct state *state, const int64_t *ids, int n, struct err *err)
+{
+    if (n == 0)
+        return 0;
+    if (db_begin(state->db, err))
+        return -1;
+    int result = 0;
+    for (int i = 0; i < n && result == 0; i++)
+        result = mark_run(state, ids[i], err);
+    if (result == 0)
+        result = db_commit(state->db, err);
+    if (result)
+        db_rollback(state->db);
+    return result;
+}
+
 /* Runs that say `running` and have no runner. */
 static int mark_dead(struct state *state, struct err *err)
 {
-    struct db_stmt *stmt = db_use(state->db, SQL_RUNS_RUNNING, err);
+    struct db_stmt *row = db_use(state->db, SQL_RUNS_RUNNING, err);
     int64_t *ids = NULL;
-    int n = 0, cap = 0, row = -1, result = -1;
-    while (stmt && (row = db_step(state->db, stmt, err)) > 0) {
-        struct run_info run = {.id = db_i64(stmt, 0)};
+    int n = 0, cap = 0, found = -1;
+    while (row && (found = db_step(state->db, row, err)) > 0) {
+        struct run_info run = {.id = db_i64(row, 0)};
         if (run_lock_holder(state, &run) == 0) {
             MEM_GROW(ids, n, cap);
             ids[n++] = run.id;
         }
     }
-    if (row < 0)
-        goto out;
-    result = 0;
-    if (n == 0)
-        goto out;
-    result = db_begin(state->db, err);
-    for (int i = 0; i < n && result == 0; i++) {
-        /* Asked again, now that nobody can start a runner without waiting for us. */
-        struct run_info run = {.id = ids[i]};
-        struct db_stmt *mark = run_lock_holder(state, &run) ? NULL : db_use(state->db, SQL_RUN_MARK, err);
-        struct db_stmt *find = db_use(state->db, SQL_RUN_BY_ID, err);
-        struct db_stmt *unstart = db_use(state->db, SQL_TASKS_UNSTART, err);
-        if (!mark || !find || !unstart)
-            continue;
-        db_bind_i64(find, 1, run.id);
-        if (db_step(state->db, find, err) > 0) {
-            db_bind_i64(unstart, 1, db_i64(find, 4));
-            db_bind_i64(unstart, 2, db_i64(find, 4) + db_i64(find, 5));
-            db_reset(find);
-            db_bind_i64(mark, 1, run.id);
-            if (db_run(state->db, unstart, err) || db_run(state->db, mark, err))
-                result = -1;
-        }
-    }
-    if (result == 0)
-        result = db_commit(state->db, err);
-    if (result)
-        db_rollback(state->db);
-out:
+    int result = found < 0 ? -1 : mark_runs(state, ids, n, err);
     free(ids);
     return result;
 }

@@ -60,6 +60,10 @@ bool value_bind(struct db_stmt *stmt, int i, struct slice json, struct buf *scra
     case JSON_NUMBER:
         return bind_number(stmt, i, json);
     case JSON_STRING:
+        if (!memchr(json.p, '\\', json.len)) {
+            db_bind_text(stmt, i, (struct slice){json.p + 1, json.len - 2});
+            return false;
+        }
         json_string(value, scratch);
         db_bind_text(stmt, i, buf_slice(scratch));
         return false;
