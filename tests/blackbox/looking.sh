@@ -42,7 +42,6 @@ has out 'failed'
 has out 'task 3'
 run 0 ktbatch status
 has out 'cubes-1'
-run 0 ktbatch status mix-1 --watch -o json || true
 run 1 ktbatch status mix-1 --watch -o json
 cp out status.json
 run 0 ktbatch results mix -o json
