@@ -54,14 +54,16 @@ static void read_function(struct reader *r, const struct pair *pair)
     lookup_library(r, pair->value);
 }
 
-static void add_argument(struct reader *r, const struct node *node, const char *text, int offset)
+/* False if its placeholders are malformed; then it is no word of the command. */
+static bool add_argument(struct reader *r, const struct node *node, const char *text, int offset)
 {
     struct job *job = r->job;
     struct template *t = read_template(r, node, text, offset);
     if (!t)
-        return;
+        return false;
     job->argv = mem_resize(job->argv, (size_t)job->argc + 1, sizeof *job->argv);
     job->argv[job->argc++] = t;
+    return true;
 }
 
 static void not_a_word(struct reader *r, const struct node *node)
@@ -83,15 +85,15 @@ static const char *command_list(struct reader *r, const struct pair *pair)
         must_be(r, pair->key, list, "a program and its arguments, such as [echo, hello]");
         return NULL;
     }
+    const char *program = NULL;
     for (int i = 0; i < list->n; i++) {
         const struct node *word = list->items[i];
         if (word->kind == NODE_LIST || word->kind == NODE_MAP || (word->kind == NODE_NULL && !*word->text))
             not_a_word(r, word);
-        else
-            add_argument(r, word, word->text, 0);
+        else if (add_argument(r, word, word->text, 0) && i == 0)
+            program = word->text;
     }
-    const struct node *first = list->items[0];
-    return first->kind == NODE_LIST || first->kind == NODE_MAP ? NULL : first->text;
+    return program;
 }
 
 static void warn_operator(struct reader *r, const struct node *node, const struct shellword *word)
@@ -118,13 +120,14 @@ static char *command_line(struct reader *r, const struct pair *pair)
         place_problem(r->problems, pair->value->origin, node_mark_at(pair->value, offset), "%s", problem);
         return NULL;
     }
+    char *program = NULL;
     for (int i = 0; i < words.n; i++) {
         if (words.list[i].operator)
             warn_operator(r, pair->value, &words.list[i]);
-        add_argument(r, pair->value, words.list[i].text, text_offset(line, &words.list[i]));
+        if (add_argument(r, pair->value, words.list[i].text, text_offset(line, &words.list[i])) && i == 0)
+            program = mem_strdup(words.list[0].text);
     }
-    char *program = words.n ? mem_strdup(words.list[0].text) : NULL;
-    if (!program)
+    if (words.n == 0)
         must_be(r, pair->key, pair->value, "a program and its arguments, such as [echo, hello]");
     shellwords_done(&words);
     return program;
@@ -145,7 +148,7 @@ static void read_command(struct reader *r, const struct pair *pair)
     } else {
         must_be(r, pair->key, node, "a list of words, such as [echo, hello], or one text");
     }
-    if (program && r->job->argc)
+    if (program)
         lookup_program(r, node, program);
 }
 
