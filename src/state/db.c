@@ -97,11 +97,6 @@ void db_close(struct db *db)
     free(db);
 }
 
-const char *db_path(const struct db *db)
-{
-    return db->path;
-}
-
 void db_busy_timeout(struct db *db, int ms)
 {
     sqlite3_busy_timeout(db->handle, ms);
@@ -164,11 +159,6 @@ void db_rollback(struct db *db)
 int64_t db_last_id(struct db *db)
 {
     return sqlite3_last_insert_rowid(db->handle);
-}
-
-int64_t db_total_changes(struct db *db)
-{
-    return sqlite3_total_changes(db->handle);
 }
 
 int64_t db_changes(struct db *db)

@@ -25,7 +25,6 @@ enum db_access {
 /* Opens lazily: the first statement says whether it is a database at all. */
 int db_open(const char *path, enum db_access access, struct db **ret, struct err *err);
 void db_close(struct db *db);
-const char *db_path(const struct db *db);
 void db_busy_timeout(struct db *db, int ms);
 
 /* Runs statements without parameters. */
@@ -40,8 +39,7 @@ int db_commit(struct db *db, struct err *err);
 /* Always succeeds as far as the caller is concerned. */
 void db_rollback(struct db *db);
 int64_t db_last_id(struct db *db);
-/* Rows changed so far on this connection, and by the last statement. */
-int64_t db_total_changes(struct db *db);
+/* Rows changed by the last statement. */
 int64_t db_changes(struct db *db);
 
 /* A statement of the table, ready for its parameters; NULL on error. */
