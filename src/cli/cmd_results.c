@@ -11,7 +11,7 @@ static int show(const struct options *options, struct state *state, struct err *
     if (database_find(state, options, 0, &info, err))
         return -1;
     const char *where = options->where ? options->where : "state = 'done'";
-    int result = state_rows_where(state, &info, where, "task", &rows, err) || show_rows(options, rows, NULL, err) ? -1 : 0;
+    int result = state_rows_where(state, &info, where, "task", &rows, err) || show_results(options, state, &info, rows, err) ? -1 : 0;
     run_info_done(&info);
     return result;
 }

@@ -93,7 +93,7 @@ clean() {
     wait_for 5 none_left || { fail "processes are left: $(mine | tr '\n' ';')"; mine | while read -r pid _; do kill -9 "$pid"; done; }
     left=$(find "$work/tmp" -mindepth 1 | head -n 5)
     [ -z "$left" ] || fail "temporary files are left: $left"
-    left=$(find "$work/run" \( -type s -o -name '*.tmp*' -o -name '*-lock' -o -name '*-wal' -o -name '*-shm' -o -name '.*.??????' \) | head -n 5)
+    left=$(find "$work/run" \( -type s -o -name '*.tmp*' -o -name '*-lock' -o -name '*-wal' -o -name '*-shm' \) | head -n 5)
     [ -z "$left" ] || fail "sockets, locks or unfinished files are left: $left"
 }
 

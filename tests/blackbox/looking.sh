@@ -73,6 +73,15 @@ run 0 ktbatch results cubes
 same "$(sed 1d out | awk '{print $2, $3, $4}')" '1 done 1
 2 done 8
 3 done 27'
+# A text that looks like a list is not one.
+cat >texts.yaml <<'JOB'
+name: texts
+task: {command: [echo, "${x}"]}
+args: {x: ["[1, 2]", "3", plain]}
+JOB
+run 0 ktbatch apply texts.yaml
+run 0 ktbatch results texts -o jsonl
+same "$(grep -c -F -e '"result":"[1, 2]"' -e '"result":"3"' -e '"result":"plain"' out)" 3
 run 2 ktbatch results cubes --where 'nonsense('
 run 2 ktbatch results cubes --where "1; delete from ktb_runs"
 run 2 ktbatch results cubes --where "x in (select id from ktb_runs)"
