@@ -21,7 +21,7 @@ static int delete_locked(struct state *state, struct run_info *run, struct err *
 static int delete_run(struct state *state, struct run_info *run, struct err *err)
 {
     struct run_lock *lock;
-    if (run_lock_take(state, run, &lock, err))
+    if (database_lock(state, run, &lock, err))
         return -1;
     int result = delete_locked(state, run, err);
     run_lock_release(lock);
