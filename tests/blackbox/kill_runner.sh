@@ -52,7 +52,7 @@ same "$(sql 'pragma integrity_check')" ok
 same "$(sort -n ran | uniq | wc -l | tr -d ' ')" $tasks
 
 # The same with functions, thousands of them in flight.
-cubes_job cubes 300000
+cubes_job cubes 200000
 for _ in 1 2 3 4 5 6 7 8; do
     ktbatch apply cubes.yaml -q 2>/dev/null &
     runner=$!
@@ -61,5 +61,5 @@ for _ in 1 2 3 4 5 6 7 8; do
     wait $runner 2>/dev/null
 done
 run 0 ktbatch apply cubes.yaml
-check_cubes cubes 300000
+check_cubes cubes 200000
 finish
