@@ -44,7 +44,8 @@ static int make_run(struct applying *a, struct err *err)
     CLEANUP_FREE char *folder = path_dir(state_path(a->state));
     CLEANUP_FREE char *beside = path_join(folder, "results");
     run_info_done(&a->run);
-    return state_create_run(a->state, a->loaded.plan, a->loaded.sets, job->results ? job->results : beside, &a->run, &a->lock, err);
+    return state_create_run(a->state, a->loaded.plan, a->loaded.sets, job->results ? job->results : beside,
+                            &a->run, &a->lock, err);
 }
 
 /* Whether the newest run of the name is of this file and may go on. 1: it is in a->run; 0: a new one is needed. */
@@ -131,9 +132,11 @@ const struct command command_apply = {
             "arguments and combination), apply goes on with it while there is something left, and says so when all is done.\n"
             "A different file, a cancelled run or --rerun make a new run. The database and the folder results/ are made\n"
             "beside each other in the current folder, or where --db says.\n",
-    .statuses = "  0    all tasks are done\n  1    some failed, or the run was stopped by deadline, maxFailures or cancel\n"
+    .statuses = "  0    all tasks are done\n"
+                "  1    some failed, or the run was stopped by deadline, maxFailures or cancel\n"
                 "  2    the file or the command line is wrong; nothing was made\n"
-                "  3    the backend or the machine failed, or another process runs it\n  130  interrupted; the command to go on was printed\n",
+                "  3    the backend or the machine failed, or another process runs it\n"
+                "  130  interrupted; the command to go on was printed\n",
     .options = OPTIONS_POLICY | OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_TASKS) |
                OPTION_BIT(OPTION_RERUN) | OPTION_BIT(OPTION_QUIET),
     .min_words = 1,

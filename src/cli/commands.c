@@ -9,8 +9,9 @@
 #include "base/names.h"
 
 const struct command *const command_table[] = {
-    &command_apply,   &command_resume, &command_status, &command_list, &command_results,  &command_logs,   &command_failures, &command_retry,
-    &command_cancel,  &command_delete, &command_plan,   &command_validate, &command_schema, &command_version, &command_help, NULL,
+    &command_apply,  &command_resume, &command_status, &command_list,     &command_results, &command_logs,
+    &command_failures, &command_retry, &command_cancel, &command_delete,  &command_plan,    &command_validate,
+    &command_schema, &command_version, &command_help,  NULL,
 };
 
 const struct command *command_find(const char *name)
