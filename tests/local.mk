@@ -4,6 +4,7 @@ AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
 	top_builddir='$(abs_top_builddir)'; export top_builddir;
 
+include tests/layers/local.mk
 include tests/unit/base/local.mk
 include tests/unit/wire/local.mk
 include tests/unit/jobfile/local.mk

@@ -45,7 +45,8 @@ enum frame_type {
 };
 const char *frame_name(enum frame_type type);
 
-/* Appends a frame's header; the body is appended by the caller, then frame_end() fills in the length. */
+/* Appends a frame's header; the body is appended by the caller, then frame_end() fills in the length. Whoever puts
+ * in what a task gave keeps the body under WIRE_FRAME_MAX. */
 size_t frame_begin(struct buf *b, enum frame_type type);
 void frame_end(struct buf *b, size_t begin);
 /* A frame with that body, at once. */
@@ -53,7 +54,7 @@ void frame_add(struct buf *b, enum frame_type type, const void *body, size_t len
 
 struct frame {
     enum frame_type type;
-    const char *body; /* inside the reader's buffer, until the next call of frame_feed() */
+    const char *body; /* inside the reader's buffer, until the next call of frame_room() */
     size_t len;
 };
 
@@ -64,7 +65,8 @@ struct frame_reader {
     uint32_t max; /* longest frame taken now: WIRE_HANDSHAKE_MAX, later WIRE_FRAME_MAX */
 };
 void frame_reader_done(struct frame_reader *r);
-/* Where to put up to `len` bytes read from the socket; frame_feed() says how many came. */
+/* Where to put up to `len` bytes read from the socket; frame_feed() says how many came. Frames that frame_next()
+ * handed out before are gone with this call. */
 char *frame_room(struct frame_reader *r, size_t len);
 void frame_feed(struct frame_reader *r, size_t len);
 /* 1 and the next whole frame, 0 if more bytes are needed, -1 if the stream is no ktbatch stream (too long, an

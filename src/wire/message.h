@@ -37,7 +37,9 @@ struct message_setup {
     struct slice cwd;   /* absolute folder to run in; empty: the worker's own */
 };
 void message_setup_add(struct buf *b, const struct message_setup *setup);
-/* Strings are unescaped into `texts`, which the caller owns and keeps as long as the struct. */
+/* Strings are unescaped into `texts`, which the caller owns and keeps as long as the struct; what was in it before is
+ * gone. Behind each string stands a NUL that is not counted. The other readers with `texts` do the same.
+ * Those of SETUP have no NUL in them; missing ones are empty, a missing `names` is null, a missing `env` is {}. */
 int message_setup_read(const struct frame *f, struct message_setup *ret, struct buf *texts, struct err *err);
 
 /* TASKS: `count` consecutive tasks from `first`, all in their attempt number `attempt` (from 1).
@@ -55,7 +57,8 @@ int message_tasks_read(const struct frame *f, struct message_tasks *ret, struct 
 
 /* RESULTS: results of consecutive tasks of one attempt number. `items` alternates microseconds and result:
  * [12,64,9,125]. Each task started when the one before it ended, the first at `at`.
- * A command's result is null: it is derived from its OUTPUT by the runner. */
+ * A command's result is null: it is derived from its OUTPUT by the runner.
+ * message_results_read() has seen that the items are pairs and each first one a count. */
 struct message_results {
     int64_t first;
     int attempt;
@@ -86,6 +89,7 @@ struct message_output {
     struct slice bytes;
 };
 #define MESSAGE_OUTPUT_MAX (256u << 10) /* bytes a frame carries at most */
+/* As many frames as the bytes need; none for no bytes. */
 void message_output_add(struct buf *b, int64_t task, int stream, struct slice bytes);
 int message_output_read(const struct frame *f, struct message_output *ret, struct err *err);
 
