@@ -5,6 +5,8 @@ AM_TESTS_ENVIRONMENT = \
 	top_builddir='$(abs_top_builddir)'; export top_builddir;
 
 include tests/layers/local.mk
+noinst_HEADERS += %D%/unit/unit.h
+
 include tests/unit/base/local.mk
 include tests/unit/wire/local.mk
 include tests/unit/jobfile/local.mk
