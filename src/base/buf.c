@@ -15,7 +15,8 @@ void buf_done(struct buf *b)
 
 char *buf_reserve(struct buf *b, size_t more)
 {
-    if (b->cap - b->len < more) {
+    /* Even for nothing the answer is an address: adding to NULL is undefined. */
+    if (!b->data || b->cap - b->len < more) {
         size_t cap = b->cap ? b->cap : 64;
         while (cap - b->len < more)
             cap *= 2;

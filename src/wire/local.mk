@@ -3,3 +3,4 @@ noinst_LIBRARIES += %D%/libwire.a
 	%D%/frame.c %D%/frame.h \
 	%D%/handshake.c %D%/handshake.h \
 	%D%/message.c %D%/message.h
+EXTRA_DIST += %D%/PROTOCOL.md

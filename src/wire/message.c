@@ -6,6 +6,7 @@
 #include "wire/message.h"
 
 #include <limits.h>
+#include <strings.h>
 
 #include "base/mem.h"
 
@@ -17,7 +18,8 @@ enum kind {
     KIND_FRACTION, /* double from 0 to 1 */
     KIND_BOOL,     /* bool */
     KIND_TEXT,     /* struct slice, into `texts` */
-    KIND_NAME,     /* the same, but neither empty nor with a NUL: it will be a C string */
+    KIND_PLAIN,    /* the same, but without a NUL: it will be a C string */
+    KIND_NAME,     /* the same, and not empty */
     KIND_ARRAY,    /* struct json */
     KIND_STRINGS,  /* struct json: an array of strings */
     KIND_OBJECT,   /* struct json */
@@ -122,6 +124,8 @@ static bool take(struct json v, const struct field *field, struct buf *texts)
         return take_bool(v, field->ret);
     case KIND_TEXT:
         return take_text(v, texts, field->ret);
+    case KIND_PLAIN:
+        return is_plain(v, false) && take_text(v, texts, field->ret);
     case KIND_NAME:
         return is_plain(v, false) && v.len > 2 && take_text(v, texts, field->ret);
     case KIND_ARRAY:
@@ -147,6 +151,8 @@ static const char *kind_text(enum kind kind)
         return "true or false";
     case KIND_TEXT:
         return "a string";
+    case KIND_PLAIN:
+        return "a string without NUL";
     case KIND_NAME:
         return "a string that is not empty and without NUL";
     case KIND_ARRAY:
@@ -281,12 +287,12 @@ int message_setup_read(const struct frame *f, struct message_setup *ret, struct 
         {"timeout", KIND_COUNT, &s.timeout_us},
         {"command", KIND_BOOL, &s.command},
         {"library", KIND_NAME, &s.library, .optional = true},
-        {"digest", KIND_TEXT, &s.digest, .optional = true},
+        {"digest", KIND_PLAIN, &s.digest, .optional = true},
         {"function", KIND_NAME, &s.function, .optional = true},
         {"object", KIND_OBJECT, &s.object, .optional = true},
         {"names", KIND_STRINGS, &s.names, .optional = true},
         {"env", KIND_ENV, &s.env, .optional = true},
-        {"cwd", KIND_NAME, &s.cwd, .optional = true},
+        {"cwd", KIND_PLAIN, &s.cwd, .optional = true},
     };
     if (read_fields(f, fields, ARRAY_LEN(fields), texts, err))
         return -1;
