@@ -53,4 +53,5 @@ run 0 ktbatch status long
 has out 'interrupted'
 run 0 ktbatch list
 has out 'interrupted'
+run 0 ktbatch delete long-1
 finish
