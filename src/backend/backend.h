@@ -3,8 +3,8 @@
  * A backend deals in addresses. The dispatcher asks for a worker for a slot, gets an address to connect to, and says
  * when it is through with it. A backend sees no task and no result, and never connects itself.
  *
- *     acquire(slot) -> on_worker(slot, address)            the dispatcher opens a session there
- *                  or -> on_trouble(text, fatal)           why none comes, once
+ *     acquire(slot) -> at once, or by on_worker(slot, …)   the dispatcher opens a session there
+ *                  or -> on_trouble(text, fatal)           why none comes
  *     release(worker)                                      the session is over, however it ended
  *     on_lost(worker, text)                                the backend knows that it is gone: no use in waiting
  *
@@ -40,7 +40,7 @@ struct backend_config {
     int64_t tasks_per_session;   /* 0: as many as there are */
     const char *task_folder;     /* folder of the task library, or NULL */
     const char *worker_program;  /* path of ktbatch-worker; NULL: found beside this program, else in PATH */
-    const char *script;          /* fake only: what happens, see fake.h */
+    const char *script;          /* fake only: what happens, see fake.c */
 };
 
 struct backend_events {
@@ -56,9 +56,11 @@ struct backend_ops {
     const char *summary; /* one line for --help; NULL: for tests only, not listed */
     /* Starts what it needs and returns at once; events follow. */
     int (*open)(const struct backend_config *config, const struct backend_events *events, struct backend **ret, struct err *err);
-    void (*acquire)(struct backend *b, unsigned slot);
+    /* A worker for the slot. True and the worker if there is one now; else on_worker() follows when there is. */
+    bool (*acquire)(struct backend *b, unsigned slot, struct backend_worker *ret);
     void (*release)(struct backend *b, int64_t worker);
-    /* Ends every worker and removes what was made; `done` is called when nothing is left, and the backend is freed. */
+    /* Ends every worker and removes what was made; `done` is called when nothing is left, and the backend is freed.
+     * There are no events any more. */
     void (*close)(struct backend *b, void (*done)(void *ctx), void *ctx);
 };
 

@@ -348,7 +348,9 @@ static int write_counts(struct state *state, const struct run_info *run, const s
     db_bind_i64(stmt, 5, batch->watermark);
     db_bind_i64(stmt, 6, batch->results_length);
     db_bind_i64(stmt, 7, clock_wall_us());
-    return db_run(state->db, stmt, err);
+    if (db_run(state->db, stmt, err))
+        return -1;
+    return db_changes(state->db) == 1 ? 0 : err_set(err, ERR_BUSY, "run %s was cancelled", run->run);
 }
 
 static int commit(struct state *state, const struct run_info *run, const struct state_batch *batch, int64_t done,
@@ -356,10 +358,13 @@ static int commit(struct state *state, const struct run_info *run, const struct 
 {
     if (workers_write(state, run, err))
         return -1;
+    /* The counts first: they notice that somebody else has cancelled the run. */
+    if (write_counts(state, run, batch, done, failed, err))
+        return -1;
     for (size_t i = 0; i < batch->n_starts; i++)
         if (start_row(state, run, &batch->starts[i], err))
             return -1;
-    if (write_ends(state, run, batch, err) || write_counts(state, run, batch, done, failed, err))
+    if (write_ends(state, run, batch, err))
         return -1;
     return db_commit(state->db, err);
 }

@@ -456,6 +456,7 @@ static int write_counts(struct state *state, const struct run_info *run, enum ta
         db_bind_null(stmt, 9);
     else
         db_bind_i64(stmt, 9, now);
+    db_bind_i64(stmt, 10, run->results_length);
     return db_run(state->db, stmt, err);
 }
 
@@ -569,6 +570,8 @@ static int retry(struct state *state, struct run_info *run, const struct taskset
     if (*ret == 0)
         return 0;
     run->state = RUN_INTERRUPTED;
+    if (done)
+        run->results_length = 0; /* lines of tasks that are put back: results.jsonl is written anew */
     return write_counts(state, run, chosen ? rest : TASK_QUEUED, err);
 }
 

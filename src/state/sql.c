@@ -38,9 +38,9 @@ static const char *const texts[SQL_COUNT] = {
                      "WHERE id = ?1",
     [SQL_RUN_COUNTS] = "UPDATE ktb_runs SET done = done + ?2, failed = failed + ?3, running = ?4, "
                        "watermark = CASE WHEN ?5 < 0 THEN watermark ELSE ?5 END, results_length = ?6, updated = ?7 "
-                       "WHERE id = ?1",
+                       "WHERE id = ?1 AND state = 'running'",
     [SQL_RUN_BACK] = "UPDATE ktb_runs SET state = ?2, done = ?3, failed = ?4, cancelled = ?5, running = 0, rest = ?6, "
-                     "watermark = ?7, updated = ?8, finished = ?9 WHERE id = ?1",
+                     "watermark = ?7, updated = ?8, finished = ?9, results_length = ?10 WHERE id = ?1",
     [SQL_RUN_DELETE] = "DELETE FROM ktb_runs WHERE id = ?1",
     [SQL_JOB_GET] = "SELECT job, sets, folder, identity, digest, results FROM ktb_jobs WHERE run_id = ?1",
     [SQL_JOB_INSERT] = "INSERT INTO ktb_jobs(run_id, job, sets, folder, identity, digest, results) "

@@ -1,0 +1,51 @@
+/* ktbatch failures: what failed, like put to like. */
+#include "cli/command.h"
+
+#include "cli/database.h"
+#include "cli/show.h"
+
+static int show(const struct options *options, struct state *state, struct err *err)
+{
+    struct run_info info;
+    struct state_rows *rows;
+    int64_t n = 0;
+    if (database_find(state, options, 0, &info, err))
+        return -1;
+    const char *params[] = {info.run};
+    int result = 0;
+    if (info.failed == 0 && options->format == OUTPUT_TABLE)
+        say("%s: no task has failed", info.run);
+    else if (state_rows_open(state,
+                             "SELECT tasks, class, message, example FROM failures WHERE run = ?1 ORDER BY tasks DESC, example",
+                             params, 1, &rows, err) ||
+             show_rows(options, rows, &n, err))
+        result = -1;
+    run_info_done(&info);
+    return result;
+}
+
+static int run(const struct options *options)
+{
+    struct err err = ERR_INIT;
+    struct state *state;
+    if (database_open_to_read(options, &state, &err))
+        return command_fail(&err);
+    int result = show(options, state, &err);
+    state_close(state);
+    return result ? command_fail(&err) : EXIT_DONE;
+}
+
+const struct command command_failures = {
+    .name = "failures",
+    .summary = "what failed, grouped by cause",
+    .usage = "[RUN] [options]",
+    .help = "    ktbatch failures cubes\n\n"
+            "Groups the tasks that are failed now by class and message, with the number of tasks and one of them as an example:\n"
+            "`ktbatch logs RUN EXAMPLE` shows what it printed.\n",
+    .statuses = "  0  printed\n"
+                "  2  wrong usage, or no such run\n"
+                "  3  the database cannot be read, or standard output not written\n",
+    .options = OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_OUTPUT),
+    .max_words = 1,
+    .run = run,
+};

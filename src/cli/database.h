@@ -1,0 +1,33 @@
+/* What commands do with the database before and after their own work: open it, name it in commands that are printed, and tell
+ * what is left of a run.
+ */
+#ifndef KT_CLI_DATABASE_H
+#define KT_CLI_DATABASE_H
+
+#include "cli/options.h"
+#include "state/state.h"
+
+/* Opens the database of the options and says its warning, if it has one. */
+int database_open(const struct options *options, enum state_mode mode, struct state **ret, struct err *err);
+/* For commands that only look: marks dead runners' runs where it can write, and reads where it cannot. */
+int database_open_to_read(const struct options *options, struct state **ret, struct err *err);
+/* The run that the n-th word names (no such word: the newest). */
+int database_find(struct state *state, const struct options *options, int word, struct run_info *ret, struct err *err);
+
+/* Locks the run and reads it again: what was true before it was locked need not be so any more. */
+int database_lock(struct state *state, struct run_info *run, struct run_lock **ret, struct err *err);
+
+/* "ktbatch resume cubes-1", with --db where it is needed; quoted for a shell. Owned by the caller. `more` may be NULL. */
+char *command_line(const struct options *options, const char *verb, const char *run, const char *more);
+/* A path as it is shown: from the current folder where it is below it. Owned by the caller. */
+char *path_shown(const char *path);
+
+/* What is left of a run. */
+enum run_rest { REST_OPEN, REST_NONE, REST_FAILURES, REST_CANCELLED };
+enum run_rest rest_of(const struct run_info *run);
+static inline int64_t run_queued(const struct run_info *run)
+{
+    return run->tasks - run->running - run->done - run->failed - run->cancelled;
+}
+
+#endif

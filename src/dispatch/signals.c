@@ -1,0 +1,38 @@
+/* Ctrl-C, kill and a lost terminal: the first one asks for an orderly end, the second one for an end now. */
+#include "dispatch/inside.h"
+
+#include <signal.h>
+
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct dispatch *d = handle->data;
+    if (d->stopping && d->end == DISPATCH_INTERRUPTED) {
+        dispatch_stop_now(d);
+        return;
+    }
+    d->signal = number;
+    dispatch_stop(d, DISPATCH_INTERRUPTED);
+    struct sched_counts counts = sched_counts(d->sched);
+    if (counts.in_flight)
+        dispatch_say(d, "stopping: what runs may finish for %d s; once more stops it now", DISPATCH_GRACE_S);
+}
+
+void signals_start(struct dispatch *d)
+{
+    /* A reader of ours that went away is an error of the write, not our death. */
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        uv_signal_init(&d->loop, &d->signals[i]);
+        d->signals[i].data = d;
+        uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+        uv_unref((uv_handle_t *)&d->signals[i]);
+    }
+}
+
+void signals_stop(struct dispatch *d)
+{
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        uv_close((uv_handle_t *)&d->signals[i], NULL);
+}

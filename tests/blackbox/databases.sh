@@ -1,0 +1,65 @@
+#!/bin/bash
+# Databases that are none, or not ours, or damaged, or cannot be written: a clear error, and nothing is changed.
+. "$top_srcdir/tests/blackbox/lib.sh"
+
+cubes_job cubes 10
+run 0 ktbatch apply cubes.yaml
+
+refused() { # DATABASE STATUS WORDS: every command refuses it and leaves it as it is
+    cp "$1" before
+    for words in 'apply cubes.yaml' 'apply cubes.yaml --rerun' 'resume' 'list' 'status' 'results' 'retry' 'cancel cubes-1' 'delete cubes-1'; do
+        # shellcheck disable=SC2086
+        run "$2" ktbatch $words --db "$1"
+        has err "$3"
+        has err "$(basename "$1")"
+        cmp -s before "$1" || fail "$1 was changed by $words"
+    done
+    rm -f before
+}
+echo 'dear diary' >diary
+head -c 5000 /dev/urandom >noise
+sqlite3 foreign.db 'create table a(b); insert into a values(1)'
+cp ktbatch.db newer.db && sqlite3 newer.db 'pragma user_version = 99'
+head -c $(($(wc -c <ktbatch.db) / 2)) ktbatch.db >cut.db
+for db in diary noise foreign.db newer.db cut.db; do
+    ktbatch list --db $db >out 2>err
+    status=$?
+    case $status in 2 | 3) ;; *) fail "list --db $db: exit $status" ;; esac
+    refused $db $status $db
+done
+ktbatch list --db newer.db 2>err
+has err 'newer'
+mkdir folder.db
+run 2 ktbatch apply cubes.yaml --db folder.db
+run 2 ktbatch list --db folder.db
+: >empty.db
+run 2 ktbatch list --db empty.db
+run 0 ktbatch apply cubes.yaml --db empty.db
+
+# On a file system that cannot be written to, one can still look.
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+    mkdir ro
+    cat >inside <<'INSIDE'
+mount -t tmpfs none ro && cp ktbatch.db ro/ && cp -r results ro/ && mount -o remount,ro ro || exit 77
+for words in list status results; do
+    ktbatch $words --db ro/ktbatch.db >out 2>err || { echo "$words: exit $?"; cat err; }
+    grep -q . out || echo "$words printed nothing"
+done
+for words in 'apply cubes.yaml --rerun' 'retry --done' 'delete cubes-1'; do
+    ktbatch $words --db ro/ktbatch.db >out 2>err
+    status=$?
+    [ $status = 3 ] || { echo "$words: exit $status, expected 3"; cat err; }
+    grep -q 'ro/ktbatch.db\|ro/results' err || { echo "$words does not name it"; cat err; }
+done
+ktbatch apply cubes.yaml --db ro/new.db >out 2>err
+[ $? = 3 ] || { echo 'a new database on it: expected 3'; cat err; }
+INSIDE
+    said=$(unshare -m sh ./inside 2>&1)
+    case $? in
+    77) echo 'not tried: read-only file systems (no mount is allowed here)' ;;
+    *) [ -z "$said" ] || fail "read-only: $said" ;;
+    esac
+else
+    echo 'not tried: read-only file systems (needs root and unshare)'
+fi
+finish
