@@ -70,16 +70,6 @@ static void cancelled(struct dispatch *d)
 
 /* ---- batches ---- */
 
-void dispatch_batched(struct dispatch *d)
-{
-    if (d->batch_since < 0)
-        d->batch_since = d->now;
-    if (!d->paused && (d->batch->n_ends >= BATCH_ENDS || d->batch->bytes >= BATCH_BYTES) && writer_full(d->writer)) {
-        d->paused = true;
-        sessions_pause(d->sessions, true);
-    }
-}
-
 static struct batch *take_batch(struct dispatch *d)
 {
     struct batch *b = d->spare_batches;
@@ -108,20 +98,38 @@ static void push_batch(struct dispatch *d)
     d->batch_since = -1;
 }
 
+static bool batch_is_full(const struct batch *b)
+{
+    return b->n_ends >= BATCH_ENDS || b->bytes >= BATCH_BYTES;
+}
+
+void dispatch_batched(struct dispatch *d)
+{
+    if (d->batch_since < 0)
+        d->batch_since = d->now;
+    if (d->paused || !batch_is_full(d->batch))
+        return;
+    if (!writer_full(d->writer)) {
+        push_batch(d);
+        return;
+    }
+    d->paused = true;
+    sessions_pause(d->sessions, true);
+}
+
 static bool batch_is_due(const struct dispatch *d)
 {
     const struct batch *b = d->batch;
     if (batch_is_empty(b))
         return false;
-    return d->stage != STAGE_RUN || d->stopping || b->n_ends >= BATCH_ENDS || b->bytes >= BATCH_BYTES ||
-           d->now - d->batch_since >= BATCH_US || sched_idle(d->sched);
+    return d->stage != STAGE_RUN || d->stopping || batch_is_full(b) || d->now - d->batch_since >= BATCH_US || sched_idle(d->sched);
 }
 
 static void hand_over(struct dispatch *d)
 {
     if (batch_is_due(d) && !writer_full(d->writer))
         push_batch(d);
-    if (d->paused && d->batch->n_ends < BATCH_ENDS && d->batch->bytes < BATCH_BYTES) {
+    if (d->paused && !batch_is_full(d->batch)) {
         d->paused = false;
         sessions_pause(d->sessions, false);
     }
