@@ -1,7 +1,7 @@
 # Fuzz harnesses. A usual build links each with replay.c and runs it over its corpus in `make check`; one with
 # --enable-fuzzing links libFuzzer, and the programs are run by hand: tests/fuzz/fuzz_frames -max_total_time=600 FOLDER
 noinst_HEADERS += %D%/fuzz.h
-EXTRA_DIST += %D%/corpus/frames %D%/corpus/handshake %D%/corpus/jobfile
+EXTRA_DIST += %D%/corpus
 
 if ENABLE_FUZZING
 FUZZ_MAIN =
