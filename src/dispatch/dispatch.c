@@ -172,7 +172,7 @@ static void on_backend_closed(void *ctx)
     d->stage = STAGE_OVER;
     /* The writer may wake the loop until it has ended. */
     struct err err = ERR_INIT;
-    if (writer_finish(d->writer, d->config->run, &err) && !d->failed) {
+    if (d->writer && writer_finish(d->writer, d->config->run, &err) && !d->failed) {
         d->failed = true;
         d->err = err;
     }
@@ -226,6 +226,8 @@ static void arm(struct dispatch *d)
         due = d->batch_since + BATCH_US;
     if (d->acquire_from > d->now && d->acquire_from < due)
         due = d->acquire_from;
+    if (!d->fed_all && sched_hungry(d->sched))
+        due = d->now;
     if (due == INT64_MAX) {
         uv_timer_stop(&d->due);
         return;
@@ -443,7 +445,7 @@ static enum dispatch_end end_of(const struct dispatch *d)
     return d->end;
 }
 
-/* The backend could not even be opened: only the writer has to be ended. */
+/* No backend, or not even a writer: what there is has to be ended. */
 static int not_started(struct dispatch *d)
 {
     d->stage = STAGE_CLOSE;
@@ -456,9 +458,7 @@ static int run_loop(struct dispatch *d, struct err *err)
 {
     const struct writer_config writer = {
         .database = state_path(d->config->state), .run = d->config->run, .plan = d->config->plan, .wake = wake, .ctx = d};
-    if (writer_start(&writer, &d->writer, err))
-        abort(); /* no thread: nothing works on this machine, and nothing has begun */
-    if (open_backend(d, &d->err)) {
+    if (writer_start(&writer, &d->writer, &d->err) || open_backend(d, &d->err)) {
         d->failed = true;
         not_started(d);
     } else {

@@ -91,7 +91,8 @@ static void open_backend(struct seen *s, const char *name, const char *program, 
 static void close_backend(struct seen *s)
 {
     s->ops->close(s->backend, on_closed, s);
-    uv_run(&s->loop, UV_RUN_DEFAULT);
+    while (!s->closed)
+        uv_run(&s->loop, UV_RUN_ONCE);
     assert_int_equal(s->closed, 1);
     uv_close((uv_handle_t *)&s->patience, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);

@@ -483,6 +483,126 @@ static void test_long_output(void **state)
     free(line);
 }
 
+/* results.jsonl lost its end, or all of it: it is made anew from the database. */
+static void test_damaged_results(void **state)
+{
+    (void)state;
+    struct peer *p = start_peer(&(struct peer_script){0});
+    struct err err = ERR_INIT;
+    struct taskset only = {0};
+    CLEANUP_FREE char *yaml = job_text(1000, "");
+    CLEANUP_FREE char *script = script_for(p);
+    CLEANUP_FREE char *path = mem_printf("%s/results/cubes-1/results.jsonl", folder);
+    taskset_add(&only, 0, 600);
+    assert_int_equal(carry_out(yaml, script, &only, &err), 0);
+    assert_int_equal(truncate(path, 1234), 0);
+    taskset_add(&only, 600, 800);
+    assert_int_equal(carry_out(yaml, script, &only, &err), 0);
+    assert_int_equal(unlink(path), 0);
+    run_ok(yaml, p);
+    expect_cubes(1000);
+    taskset_done(&only);
+    peer_stop(p);
+}
+
+static void test_done_tasks_again(void **state)
+{
+    (void)state;
+    struct peer *p = start_peer(&(struct peer_script){0});
+    CLEANUP_FREE char *yaml = job_text(300, "");
+    run_ok(yaml, p);
+    struct state *s = open_state(STATE_WRITE);
+    struct run_info run;
+    int64_t moved;
+    OK(state_find(s, NULL, RUN_ANY, &run, &ok_err));
+    OK(state_retry(s, &run, "x % 3 = 0", true, &moved, &ok_err));
+    assert_int_equal(moved, 100);
+    run_info_done(&run);
+    state_close(s);
+    run_ok(yaml, p);
+    assert_int_equal(peer_calls(p), 400);
+    expect_cubes(300); /* each still once */
+    peer_stop(p);
+}
+
+static void test_results_cannot_be_written(void **state)
+{
+    (void)state;
+    struct peer *p = start_peer(&(struct peer_script){0});
+    struct err err = ERR_INIT;
+    CLEANUP_FREE char *yaml = job_text(30, "");
+    CLEANUP_FREE char *script = script_for(p);
+    CLEANUP_FREE char *in_the_way = mem_printf("%s/results", folder);
+    OK(file_replace(in_the_way, "x", 1, 0600, &ok_err));
+    assert_int_equal(carry_out(yaml, script, NULL, &err), -1);
+    assert_int_equal(err.class, ERR_SYSTEM);
+    assert_non_null(strstr(err.text, in_the_way));
+    expect("select state, done from runs", "interrupted|0\n");
+    OK(path_remove(in_the_way, &ok_err));
+    run_ok(yaml, p);
+    expect_cubes(30);
+    peer_stop(p);
+}
+
+static void test_file_each(void **state)
+{
+    (void)state;
+    struct peer *p = start_peer(&(struct peer_script){0});
+    CLEANUP_FREE char *yaml = job_text(3, "results: {perTask: true}\n");
+    run_ok(yaml, p);
+    CLEANUP_FREE char *path = mem_printf("%s/results/cubes-1/tasks/2.json", folder);
+    CLEANUP_BUF struct buf text = {0};
+    OK(file_read(path, 1000, &text, &ok_err));
+    assert_string_equal(buf_cstr(&text), "{\"task\":2,\"args\":{\"x\":3},\"result\":27}\n");
+    expect_cubes(3);
+    peer_stop(p);
+}
+
+static void test_large_result(void **state)
+{
+    (void)state;
+    char *line = mem_alloc(200001);
+    memset(line, '"', 200000); /* twice as long as JSON */
+    line[200000] = '\0';
+    struct peer *p = start_peer(&(struct peer_script){.prints = line, .prints_times = 4});
+    run_ok("task: {command: [echo, \"${x}\"]}\nargs: {x: [1]}\nbackend: fake\n", p);
+    expect("select task, result from cubes", "0|tasks/0/result.json\n");
+    CLEANUP_FREE char *path = mem_printf("%s/results/cubes-1/tasks/0/result.json", folder);
+    CLEANUP_BUF struct buf text = {0};
+    OK(file_read(path, 1 << 28, &text, &ok_err));
+    assert_int_equal(text.len, 2 * 800000 + 1 + 2);
+    peer_stop(p);
+    free(line);
+}
+
+static void test_rows_of_all(void **state)
+{
+    (void)state;
+    struct peer *p = start_peer(&(struct peer_script){.fault = PEER_SILENT_LATER});
+    CLEANUP_FREE char *yaml = job_text(20000, "deadline: 500ms\n");
+    pid_t child = fork();
+    if (child == 0) {
+        CLEANUP_FREE char *script = script_for(p);
+        struct err err = ERR_INIT;
+        _exit(carry_out(yaml, script, NULL, &err) ? 1 : 0);
+    }
+    while (!peer_sessions(p))
+        usleep(1000);
+    char *rows = NULL;
+    for (int i = 0; i < 1000 && (!rows || strcmp(rows, "20000\n")); i++) {
+        struct state *s = open_state(STATE_READ);
+        free(rows);
+        rows = query(s, "select count(*) from tasks where state = 'queued' or state = 'running'");
+        state_close(s);
+        usleep(5000);
+    }
+    assert_string_equal(rows, "20000\n");
+    free(rows);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    peer_stop(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,6 +630,12 @@ int main(void)
         STATE_TEST(test_command_results),
         STATE_TEST(test_command_columns),
         STATE_TEST(test_long_output),
+        STATE_TEST(test_large_result),
+        STATE_TEST(test_damaged_results),
+        STATE_TEST(test_done_tasks_again),
+        STATE_TEST(test_results_cannot_be_written),
+        STATE_TEST(test_file_each),
+        STATE_TEST(test_rows_of_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,7 +216,6 @@ static void test_bad_workers(void **state)
     expect((struct peer_script){.fault = PEER_DIES, .after = 2}, usual, SESSION_LOST, "");
     expect((struct peer_script){.fault = PEER_WRONG_TASK, .after = 2}, usual, SESSION_LOST, "was not asked");
     expect((struct peer_script){.fault = PEER_BROKEN_JSON, .after = 2}, usual, SESSION_LOST, "");
-    expect((struct peer_script){.fault = PEER_CLOSES_EARLY}, usual, SESSION_LOST, "closed");
 }
 
 static void test_nobody_listens(void **state)
