@@ -1,5 +1,6 @@
 /* The scripted backend, for tests: gives out addresses and troubles as a text says, one line after the other.
  *
+ *     key FILE                  first: the run's key goes there, 64 hexadecimal digits, for the workers of the test
  *     worker HOST:PORT [NAME]   one worker there
  *     all HOST:PORT [NAME]      from here on every worker is there; the script ends
  *     wait MS                   the next line so much later
@@ -7,7 +8,7 @@
  *     trouble TEXT              something is wrong, but workers may still come
  *     fatal TEXT                no worker will come
  *
- * A line is carried out when a worker is wanted and the lines before it have been. A script without a worker left gives none.
+ * Lines end with a newline or a semicolon. A line is carried out when a worker is wanted and the lines before it have been. A script without a worker left gives none.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -16,6 +17,8 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "base/digest.h"
+#include "base/files.h"
 #include "base/mem.h"
 
 struct backend {
@@ -118,6 +121,17 @@ static void run_script(struct backend *b)
     }
 }
 
+static int write_key(struct backend *b, const unsigned char *key, struct err *err)
+{
+    char text[2 * BACKEND_KEY_SIZE + 2];
+    if (strncmp(b->at, "key ", 4) != 0)
+        return 0;
+    char *path = next_line(b) + 4;
+    hex_encode(key, BACKEND_KEY_SIZE, text);
+    text[2 * BACKEND_KEY_SIZE] = '\n';
+    return file_replace(path, text, 2 * BACKEND_KEY_SIZE + 1, 0600, err);
+}
+
 static int fake_open(const struct backend_config *config, const struct backend_events *events, struct backend **ret,
                      struct err *err)
 {
@@ -126,6 +140,11 @@ static int fake_open(const struct backend_config *config, const struct backend_e
     struct backend *b = MEM_NEW(struct backend);
     b->events = *events;
     b->script = b->at = mem_strdup(config->script);
+    if (write_key(b, config->key, err)) {
+        free(b->script);
+        free(b);
+        return -1;
+    }
     uv_timer_init(config->loop, &b->timer);
     b->timer.data = b;
     *ret = b;

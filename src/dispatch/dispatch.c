@@ -70,16 +70,6 @@ static void cancelled(struct dispatch *d)
 
 /* ---- batches ---- */
 
-void dispatch_batched(struct dispatch *d)
-{
-    if (d->batch_since < 0)
-        d->batch_since = d->now;
-    if (!d->paused && (d->batch->n_ends >= BATCH_ENDS || d->batch->bytes >= BATCH_BYTES) && writer_full(d->writer)) {
-        d->paused = true;
-        sessions_pause(d->sessions, true);
-    }
-}
-
 static struct batch *take_batch(struct dispatch *d)
 {
     struct batch *b = d->spare_batches;
@@ -108,20 +98,38 @@ static void push_batch(struct dispatch *d)
     d->batch_since = -1;
 }
 
+static bool batch_is_full(const struct batch *b)
+{
+    return b->n_ends >= BATCH_ENDS || b->bytes >= BATCH_BYTES;
+}
+
+void dispatch_batched(struct dispatch *d)
+{
+    if (d->batch_since < 0)
+        d->batch_since = d->now;
+    if (d->paused || !batch_is_full(d->batch))
+        return;
+    if (!writer_full(d->writer)) {
+        push_batch(d);
+        return;
+    }
+    d->paused = true;
+    sessions_pause(d->sessions, true);
+}
+
 static bool batch_is_due(const struct dispatch *d)
 {
     const struct batch *b = d->batch;
     if (batch_is_empty(b))
         return false;
-    return d->stage != STAGE_RUN || d->stopping || b->n_ends >= BATCH_ENDS || b->bytes >= BATCH_BYTES ||
-           d->now - d->batch_since >= BATCH_US || sched_idle(d->sched);
+    return d->stage != STAGE_RUN || d->stopping || batch_is_full(b) || d->now - d->batch_since >= BATCH_US || sched_idle(d->sched);
 }
 
 static void hand_over(struct dispatch *d)
 {
     if (batch_is_due(d) && !writer_full(d->writer))
         push_batch(d);
-    if (d->paused && d->batch->n_ends < BATCH_ENDS && d->batch->bytes < BATCH_BYTES) {
+    if (d->paused && !batch_is_full(d->batch)) {
         d->paused = false;
         sessions_pause(d->sessions, false);
     }
@@ -164,7 +172,7 @@ static void on_backend_closed(void *ctx)
     d->stage = STAGE_OVER;
     /* The writer may wake the loop until it has ended. */
     struct err err = ERR_INIT;
-    if (writer_finish(d->writer, d->config->run, &err) && !d->failed) {
+    if (d->writer && writer_finish(d->writer, d->config->run, &err) && !d->failed) {
         d->failed = true;
         d->err = err;
     }
@@ -218,6 +226,8 @@ static void arm(struct dispatch *d)
         due = d->batch_since + BATCH_US;
     if (d->acquire_from > d->now && d->acquire_from < due)
         due = d->acquire_from;
+    if (!d->fed_all && sched_hungry(d->sched))
+        due = d->now;
     if (due == INT64_MAX) {
         uv_timer_stop(&d->due);
         return;
@@ -435,7 +445,7 @@ static enum dispatch_end end_of(const struct dispatch *d)
     return d->end;
 }
 
-/* The backend could not even be opened: only the writer has to be ended. */
+/* No backend, or not even a writer: what there is has to be ended. */
 static int not_started(struct dispatch *d)
 {
     d->stage = STAGE_CLOSE;
@@ -448,9 +458,7 @@ static int run_loop(struct dispatch *d, struct err *err)
 {
     const struct writer_config writer = {
         .database = state_path(d->config->state), .run = d->config->run, .plan = d->config->plan, .wake = wake, .ctx = d};
-    if (writer_start(&writer, &d->writer, err))
-        abort(); /* no thread: nothing works on this machine, and nothing has begun */
-    if (open_backend(d, &d->err)) {
+    if (writer_start(&writer, &d->writer, &d->err) || open_backend(d, &d->err)) {
         d->failed = true;
         not_started(d);
     } else {

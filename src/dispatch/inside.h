@@ -20,7 +20,7 @@
 #include "dispatch/session.h"
 #include "dispatch/writer.h"
 
-#define BATCH_ENDS 16384              /* a commit holds about so many ends at most */
+#define BATCH_ENDS 14336              /* a commit holds about so many ends: with those of the last message at most 16384 */
 #define BATCH_BYTES (8u << 20)        /* and so many bytes */
 #define BATCH_US 5000                 /* and waits no longer than this for more */
 #define MARK_US 500000                /* a task that runs longer gets a row that says so */

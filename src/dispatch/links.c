@@ -169,7 +169,7 @@ static void start(struct dispatch *d, unsigned slot, const struct backend_worker
 static void on_worker(void *ctx, unsigned slot, const struct backend_worker *worker)
 {
     struct dispatch *d = ctx;
-    if (d->stage == STAGE_RUN && !d->closing_sessions) {
+    if (d->stage == STAGE_RUN && !d->stopping && !d->failed) {
         start(d, slot, worker);
         return;
     }

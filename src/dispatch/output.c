@@ -145,6 +145,8 @@ static bool add_number(struct slice text, struct buf *ret)
 {
     struct json v;
     char word[512], *end;
+    if (text.len > 1 && text.p[0] == '+' && text.p[1] != '-' && text.p[1] != '+')
+        text.p++, text.len--;
     if (json_check(text.p, text.len, &v, NULL) == 0 && json_type(v) == JSON_NUMBER) {
         buf_add(ret, v.p, v.len);
         return true;

@@ -1,4 +1,5 @@
-/* What is still to do: read from the database step by step, as the scheduler gets hungry. */
+/* What is still to do: read from the database step by step, as the scheduler gets hungry; one step a turn of the loop, so that
+ * the first task waits for no other, and workers for no long walk over what is done. */
 #include "dispatch/inside.h"
 
 #define RANGES 128
@@ -37,21 +38,20 @@ int supply_feed(struct dispatch *d, struct err *err)
 {
     struct open_range ranges[RANGES];
     int n;
-    while (sched_hungry(d->sched)) {
-        if (!skip(d)) {
-            d->fed_all = true;
-            d->settled_before = d->total - d->fed;
-            sched_fed_to(d->sched, d->feed_from, true);
-            return 0;
-        }
-        if (state_open_tasks(d->config->state, d->config->run, &d->feed_from, ranges, RANGES, &n, err))
-            return -1;
-        for (int i = 0; i < n; i++)
-            feed(d, &ranges[i]);
-        sched_fed_to(d->sched, d->feed_from, false);
-        d->look_at_all |= n > 0;
-        if (n > 0)
-            return 0; /* the rest when it is needed: the first task shall not wait for it */
+    if (!sched_hungry(d->sched))
+        return 0;
+    if (!skip(d)) {
+        d->fed_all = true;
+        d->settled_before = d->total - d->fed;
+        sched_fed_to(d->sched, d->feed_from, true);
+        d->look_at_all = true;
+        return 0;
     }
+    if (state_open_tasks(d->config->state, d->config->run, &d->feed_from, ranges, RANGES, &n, err))
+        return -1;
+    for (int i = 0; i < n; i++)
+        feed(d, &ranges[i]);
+    sched_fed_to(d->sched, d->feed_from, false);
+    d->look_at_all |= n > 0;
     return 0;
 }

@@ -12,7 +12,7 @@
 #include "dispatch/batch.h"
 #include "plan/plan.h"
 
-#define WRITER_QUEUE 2 /* batches waiting, besides the one in work */
+#define WRITER_QUEUE 2 /* batches that it takes at a time: one in work, one waiting */
 
 struct writer;
 struct writer_config {
