@@ -1,7 +1,7 @@
 # Unit tests of the worker: its parts, and the real program with a runner made of the wire layer alone.
 if HAVE_CMOCKA
 WORKER_TESTS = %D%/test_channel %D%/test_task_api %D%/test_sessions %D%/test_functions %D%/test_commands %D%/test_ends
-WORKER_CLIENT = %D%/client.c %D%/client.h
+WORKER_RUNNER = %D%/runner.c %D%/runner.h
 check_PROGRAMS += $(WORKER_TESTS)
 TESTS += $(WORKER_TESTS)
 %C%_test_channel_SOURCES = %D%/test_channel.c
@@ -10,16 +10,16 @@ TESTS += $(WORKER_TESTS)
 %C%_test_task_api_SOURCES = %D%/test_task_api.c
 %C%_test_task_api_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_task_api_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)
-%C%_test_sessions_SOURCES = %D%/test_sessions.c $(WORKER_CLIENT)
+%C%_test_sessions_SOURCES = %D%/test_sessions.c $(WORKER_RUNNER)
 %C%_test_sessions_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_sessions_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
-%C%_test_functions_SOURCES = %D%/test_functions.c $(WORKER_CLIENT)
+%C%_test_functions_SOURCES = %D%/test_functions.c $(WORKER_RUNNER)
 %C%_test_functions_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_functions_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
-%C%_test_commands_SOURCES = %D%/test_commands.c $(WORKER_CLIENT)
+%C%_test_commands_SOURCES = %D%/test_commands.c $(WORKER_RUNNER)
 %C%_test_commands_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_commands_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
-%C%_test_ends_SOURCES = %D%/test_ends.c $(WORKER_CLIENT)
+%C%_test_ends_SOURCES = %D%/test_ends.c $(WORKER_RUNNER)
 %C%_test_ends_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_ends_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
 endif

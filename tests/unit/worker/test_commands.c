@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/mem.h"
-#include "client.h"
+#include "runner.h"
 #include "unit/unit.h"
 
 static const struct client_setup plain = {0};

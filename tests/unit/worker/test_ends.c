@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "client.h"
+#include "runner.h"
 #include "unit/unit.h"
 
 /* A session of a function and one of a command, both at work; their processes. */

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "client.h"
+#include "runner.h"
 #include "unit/unit.h"
 
 static const struct client_setup cubes = {.function = "power_op.power", .object = "{\"y\":3}", .names = "[\"x\"]"};

@@ -1,5 +1,5 @@
-/* See client.h. */
-#include "client.h"
+/* See runner.h. */
+#include "runner.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -6,8 +6,8 @@
  *     dropped 7 | alive | end
  * Everything waits for its condition until a deadline and then fails the test.
  */
-#ifndef KT_TESTS_CLIENT_H
-#define KT_TESTS_CLIENT_H
+#ifndef KT_TESTS_RUNNER_H
+#define KT_TESTS_RUNNER_H
 
 #include <stdbool.h>
 #include <stdint.h>
