@@ -40,6 +40,8 @@ static int64_t progress_said;
 void executor_prepare(void)
 {
     buf_reserve(&call.result, 4096);
+    /* Nothing that a call prints may be in a buffer when it crashes. Set here, so that no child pays for it. */
+    setvbuf(stdout, NULL, _IONBF, 0);
 }
 
 static int64_t now_ns(void)
@@ -319,7 +321,6 @@ _Noreturn static void child(struct channel *c, const struct executor_setup *setu
             put_failed(OUTCOME_REFUSED, clock_mono_us(), 0, "cannot enter the folder to run in");
         _exit(0);
     }
-    setvbuf(stdout, NULL, _IONBF, 0);
     if (setup->one_shot)
         run_one(setup);
     prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -128,7 +128,6 @@ static void greet(int fd)
 {
     struct stranger *x = place();
     int64_t now = clock_mono_us();
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     *x = (struct stranger){.source = {.fd = fd, .ready = on_ready}, .limit = {.fire = on_limit}, .since = now};
     x->reader.max = WIRE_HANDSHAKE_MAX;
     if (loop_watch(&x->source, EPOLLIN)) {
@@ -201,8 +200,10 @@ int listener_open(const char *where, bool one, const unsigned char key[WIRE_KEY_
     if (code)
         return err_set(err, ERR_USAGE, "cannot listen on %s: %s", where, gai_strerror(code));
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0)
+    if (fd >= 0) {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* connections inherit it (tcp(7) on Linux) */
+    }
     bool listens = fd >= 0 && !bind(fd, found->ai_addr, found->ai_addrlen) && !listen(fd, BACKLOG);
     freeaddrinfo(found);
     if (!listens || true_address(fd, ret_where)) {

@@ -14,11 +14,16 @@
 #include "library.h"
 #include "session_inside.h"
 
-#define READ_SIZE (256u << 10)
+#define READ_FIRST 2048u         /* read so much at first; doubles while it is all there, … */
+#define READ_MOST (256u << 10)  /* … up to this */
+#define POOL_MAX 64             /* ended sessions kept for their buffers */
+#define KEPT_BUFFER (16u << 10)
 #define OUT_CLOGGED (4u << 20)
 #define RESULTS_MAX (256u << 10) /* bytes of one RESULTS message, about */
 #define GAP_US 1000              /* tasks of one RESULTS follow each other with at most this in between */
 
+static struct session *pool;
+static int pooled;
 static struct session all = {.next = &all, .prev = &all};
 static struct session *dirty, *line_head, *line_tail;
 static int count, slots, slots_taken;
@@ -94,27 +99,60 @@ static void end(struct session *s, bool well)
     else
         function_end(s, !well);
     session_slot_free(s);
-    shutdown(s->source.fd, SHUT_RDWR);
     close(s->source.fd);
-    frame_reader_done(&s->reader);
-    buf_done(&s->out);
-    buf_done(&s->setup_body);
-    buf_done(&s->texts);
-    buf_done(&s->waiting);
-    buf_done(&s->records);
-    buf_done(&s->run.last_words);
     free_batches(s);
     s->prev->next = s->next;
     s->next->prev = s->prev;
     count--;
     if (!s->dirty)
-        loop_free_later(s);
+        session_touch(s); /* recycled when the round is over: somebody may still be looking at it */
     told_end(well);
 }
 
 void session_break(struct session *s)
 {
     end(s, false);
+}
+
+static void reset(struct buf *b)
+{
+    b->len = 0;
+    if (b->cap > KEPT_BUFFER)
+        buf_done(b);
+}
+
+/* Back to the pool with its buffers: a worker that serves a session a task makes none anew. */
+static void recycle(struct session *s)
+{
+    struct session kept = {.reader = {.bytes = s->reader.bytes}, .out = s->out, .setup_body = s->setup_body,
+                           .texts = s->texts, .records = s->records, .run = {.last_words = s->run.last_words}};
+    struct buf *const buffers[] = {&kept.reader.bytes, &kept.out, &kept.setup_body, &kept.texts, &kept.records,
+                                   &kept.run.last_words};
+    buf_done(&s->waiting);
+    for (size_t i = 0; i < ARRAY_LEN(buffers); i++)
+        if (pooled < POOL_MAX)
+            reset(buffers[i]);
+        else
+            buf_done(buffers[i]);
+    if (pooled >= POOL_MAX) {
+        loop_free_later(s);
+        return;
+    }
+    pooled++;
+    *s = kept;
+    s->next = pool;
+    pool = s;
+}
+
+static struct session *fresh(void)
+{
+    struct session *s = pool;
+    if (!s)
+        return MEM_NEW(struct session);
+    pool = s->next;
+    s->next = NULL;
+    pooled--;
+    return s;
 }
 
 /* --- answers --- */
@@ -287,6 +325,7 @@ static int on_setup(struct session *s, const struct frame *f, struct err *err)
         s->refused = true;
     } else {
         message_ready_add(&s->out, &(struct message_ready){slice_str(PACKAGE_VERSION), getpid(), slice_str(host_name())});
+        s->ready_len = s->out.len;
     }
     session_touch(s);
     return 0;
@@ -479,7 +518,7 @@ static void on_ready(struct loop_source *source, uint32_t events)
     if (events & EPOLLOUT)
         session_touch(s);
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) {
-        ssize_t n = recv(source->fd, frame_room(&s->reader, READ_SIZE), READ_SIZE, MSG_DONTWAIT);
+        ssize_t n = recv(source->fd, frame_room(&s->reader, s->read_size), s->read_size, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n <= 0) {
@@ -489,11 +528,15 @@ static void on_ready(struct loop_source *source, uint32_t events)
         }
         s->last_received = clock_mono_us();
         frame_feed(&s->reader, (size_t)n);
+        if ((size_t)n == s->read_size && s->read_size < READ_MOST)
+            s->read_size *= 2;
         handle_frames(s);
     }
 }
 
 /* --- time --- */
+
+static bool only_ready(const struct session *s);
 
 static void on_alive(struct loop_timer *timer, int64_t now)
 {
@@ -502,7 +545,7 @@ static void on_alive(struct loop_timer *timer, int64_t now)
         end(s, false);
         return;
     }
-    if (now - s->last_sent >= WIRE_ALIVE_S * CLOCK_S && s->out.len == 0) {
+    if (now - s->last_sent >= WIRE_ALIVE_S * CLOCK_S && (s->out.len == 0 || only_ready(s))) {
         message_empty_add(&s->out, FRAME_ALIVE);
         session_touch(s);
     }
@@ -525,9 +568,18 @@ static bool over(const struct session *s)
     return s->refused || (s->finished && s->answered == s->received && s->acked >= s->answered && !s->is_waiting);
 }
 
+/* READY of a one-shot session goes with its first answer, or with the next ALIVE: a write less a task. */
+static bool only_ready(const struct session *s)
+{
+    return s->setup.tasks == 1 && s->ready_len && s->out.len == s->ready_len && s->first;
+}
+
 static void flush(struct session *s, int64_t now)
 {
     close_results(s);
+    if (only_ready(s))
+        return;
+    s->ready_len = 0;
     size_t sent = 0;
     while (sent < s->out.len) {
         ssize_t n = send(s->source.fd, s->out.data + sent, s->out.len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -588,7 +640,7 @@ void session_flush_all(int64_t now)
         dirty = s->next_dirty;
         s->dirty = false;
         if (s->ending)
-            loop_free_later(s);
+            recycle(s);
         else
             flush(s, now);
     }
@@ -596,11 +648,14 @@ void session_flush_all(int64_t now)
 
 void session_new(int fd, struct frame_reader *reader)
 {
-    struct session *s = MEM_NEW(struct session);
+    struct session *s = fresh();
     int64_t now = clock_mono_us();
     s->source = (struct loop_source){.fd = fd, .ready = on_ready};
-    s->reader = *reader;
-    *reader = (struct frame_reader){0};
+    s->read_size = READ_FIRST;
+    size_t rest = reader->bytes.len - reader->used;
+    memcpy(frame_room(&s->reader, rest), reader->bytes.data + reader->used, rest);
+    frame_feed(&s->reader, rest);
+    frame_reader_done(reader);
     s->reader.max = WIRE_FRAME_MAX;
     s->alive.fire = on_alive;
     s->work.fire = on_work;
