@@ -1,2 +1,22 @@
+# The worker. All but main() is a convenience library, for the unit tests.
 noinst_LIBRARIES += %D%/libworker.a
-%C%_libworker_a_SOURCES =
+%C%_libworker_a_SOURCES = \
+	%D%/channel.c %D%/channel.h \
+	%D%/children.c %D%/children.h \
+	%D%/command.c %D%/command.h \
+	%D%/command_run.c \
+	%D%/executor.c %D%/executor.h \
+	%D%/function_run.c \
+	%D%/library.c %D%/library.h \
+	%D%/listener.c %D%/listener.h \
+	%D%/loop.c %D%/loop.h \
+	%D%/process.c %D%/process.h \
+	%D%/session.c %D%/session.h %D%/session_inside.h \
+	%D%/task_api.c %D%/task_api.h
+
+bin_PROGRAMS += ktbatch-worker
+ktbatch_worker_SOURCES = %D%/main.c
+ktbatch_worker_LDADD = $(LIBS_WORKER) -ldl
+ktbatch_worker_LDFLAGS = $(EXE_LINK)
+
+include_HEADERS += %D%/ktbatch_task.h

@@ -44,7 +44,8 @@ static int make_run(struct applying *a, struct err *err)
     CLEANUP_FREE char *folder = path_dir(state_path(a->state));
     CLEANUP_FREE char *beside = path_join(folder, "results");
     run_info_done(&a->run);
-    return state_create_run(a->state, a->loaded.plan, a->loaded.sets, job->results ? job->results : beside, &a->run, &a->lock, err);
+    return state_create_run(a->state, a->loaded.plan, a->loaded.sets, job->results ? job->results : beside,
+                            &a->run, &a->lock, err);
 }
 
 /* Whether the newest run of the name is of this file and may go on. 1: it is in a->run; 0: a new one is needed. */
@@ -54,6 +55,14 @@ static int find_same(struct applying *a, struct err *err)
     if (found <= 0 || a->options->rerun)
         return found < 0 ? -1 : 0;
     return a->run.state != RUN_CANCELLED && strcmp(a->run.identity, plan_identity(a->loaded.plan)) == 0;
+}
+
+/* This file's policy counts now. The run keeps its own text, and the command's KEY=VALUEs only if they belong to that text. */
+static int go_on(struct applying *a, struct err *err)
+{
+    const struct job *job = a->loaded.job;
+    bool same_text = strcmp(job->source, a->run.job_text) == 0 && strcmp(job->folder, a->run.folder) == 0;
+    return state_start_run(a->state, &a->run, same_text ? a->loaded.sets : NULL, job->backend, err);
 }
 
 /* Ends with a run that is locked and running (1), or with nothing to do and the exit status (0). */
@@ -66,28 +75,26 @@ static int settle(struct applying *a, int *ret_status, struct err *err)
         return -1;
     if (same == 0)
         return make_run(a, err) ? -1 : 1;
-    if (rest_of(&a->run) == REST_OPEN) {
-        if (run_lock_take(a->state, &a->run, &a->lock, err))
-            return -1;
-        warn_if_changed(&a->run, a->loaded.job, advice);
-        return state_start_run(a->state, &a->run, a->loaded.sets, a->loaded.job->backend, err) ? -1 : 1;
-    }
-    *ret_status = say_at_rest(a->options, &a->run);
+    if (rest_of(&a->run) == REST_OPEN && database_lock(a->state, &a->run, &a->lock, err))
+        return -1;
     warn_if_changed(&a->run, a->loaded.job, advice);
+    if (rest_of(&a->run) == REST_OPEN)
+        return go_on(a, err) ? -1 : 1;
+    *ret_status = say_at_rest(a->options, &a->run);
     return 0;
 }
 
 static int apply(struct applying *a)
 {
     struct err err = ERR_INIT;
-    int status = EXIT_DONE, fd = lock_folder(a->options->db), go_on = -1;
+    int status = EXIT_DONE, fd = lock_folder(a->options->db), found = -1;
     if (database_open(a->options, STATE_CREATE, &a->state, &err) == 0)
-        go_on = settle(a, &status, &err);
+        found = settle(a, &status, &err);
     if (fd >= 0)
         close(fd);
-    if (go_on < 0)
+    if (found < 0)
         return command_fail(&err);
-    if (go_on == 0)
+    if (found == 0)
         return status;
     return carry_out(&(struct carry){a->options, a->state, &a->run, a->loaded.plan, a->has_only ? &a->only : NULL});
 }
@@ -125,9 +132,11 @@ const struct command command_apply = {
             "arguments and combination), apply goes on with it while there is something left, and says so when all is done.\n"
             "A different file, a cancelled run or --rerun make a new run. The database and the folder results/ are made\n"
             "beside each other in the current folder, or where --db says.\n",
-    .statuses = "  0    all tasks are done\n  1    some failed, or the run was stopped by deadline, maxFailures or cancel\n"
+    .statuses = "  0    all tasks are done\n"
+                "  1    some failed, or the run was stopped by deadline, maxFailures or cancel\n"
                 "  2    the file or the command line is wrong; nothing was made\n"
-                "  3    the backend or the machine failed, or another process runs it\n  130  interrupted; the command to go on was printed\n",
+                "  3    the backend or the machine failed, or another process runs it\n"
+                "  130  interrupted; the command to go on was printed\n",
     .options = OPTIONS_POLICY | OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_TASKS) |
                OPTION_BIT(OPTION_RERUN) | OPTION_BIT(OPTION_QUIET),
     .min_words = 1,

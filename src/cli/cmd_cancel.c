@@ -18,7 +18,8 @@ static int cancel(struct state *state, struct run_info *run)
     if (holder)
         say("%s: cancelled; process %" PRId64 ", which runs it, stops now", run->run, holder);
     else
-        say("%s: cancelled; %" PRId64 " done, %" PRId64 " failed, %" PRId64 " cancelled", run->run, run->done, run->failed, run->cancelled);
+        say("%s: cancelled; %" PRId64 " done, %" PRId64 " failed, %" PRId64 " cancelled", run->run, run->done, run->failed,
+            run->cancelled);
     return EXIT_DONE;
 }
 
@@ -47,7 +48,9 @@ const struct command command_cancel = {
     .help = "    ktbatch cancel cubes-1\n\n"
             "Tasks that are not done or failed become cancelled, also while another process runs them: it stops. What is done\n"
             "stays; `ktbatch retry` runs the cancelled ones after all.\n",
-    .statuses = "  0  cancelled, or there was nothing to cancel\n  2  wrong usage, or no such run\n  3  the database cannot be written\n",
+    .statuses = "  0  cancelled, or there was nothing to cancel\n"
+                "  2  wrong usage, or no such run\n"
+                "  3  the database cannot be written\n",
     .options = OPTION_BIT(OPTION_DB),
     .min_words = 1,
     .max_words = 1,

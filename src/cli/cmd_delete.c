@@ -21,7 +21,7 @@ static int delete_locked(struct state *state, struct run_info *run, struct err *
 static int delete_run(struct state *state, struct run_info *run, struct err *err)
 {
     struct run_lock *lock;
-    if (run_lock_take(state, run, &lock, err))
+    if (database_lock(state, run, &lock, err))
         return -1;
     int result = delete_locked(state, run, err);
     run_lock_release(lock);
@@ -56,7 +56,8 @@ static int delete_word(const struct options *options, struct state *state, struc
     else if (options->all)
         result = delete_all(state, run.name, err);
     else
-        result = err_set(err, ERR_USAGE, "%s is a name: say which run (the newest is %s), or --all for every run of it", word, run.run);
+        result = err_set(err, ERR_USAGE, "%s is a name: say which run (the newest is %s), or --all for every run of it", word,
+                         run.run);
     run_info_done(&run);
     return result;
 }
@@ -80,7 +81,9 @@ const struct command command_delete = {
             "    ktbatch delete cubes --all\n\n"
             "Removes a run from the database and its folder of results, without asking. A NAME with --all means every run of that\n"
             "name. A run that is going on is refused: cancel it first.\n",
-    .statuses = "  0  deleted\n  2  wrong usage, or no such run\n  3  it is running, or files or database cannot be changed\n",
+    .statuses = "  0  deleted\n"
+                "  2  wrong usage, or no such run\n"
+                "  3  it is running, or files or database cannot be changed\n",
     .options = OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_ALL),
     .min_words = 1,
     .max_words = 1,

@@ -42,7 +42,9 @@ const struct command command_failures = {
     .help = "    ktbatch failures cubes\n\n"
             "Groups the tasks that are failed now by class and message, with the number of tasks and one of them as an example:\n"
             "`ktbatch logs RUN EXAMPLE` shows what it printed.\n",
-    .statuses = "  0  printed\n  2  wrong usage, or no such run\n  3  the database cannot be read, or standard output not written\n",
+    .statuses = "  0  printed\n"
+                "  2  wrong usage, or no such run\n"
+                "  3  the database cannot be read, or standard output not written\n",
     .options = OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_OUTPUT),
     .max_words = 1,
     .run = run,

@@ -24,8 +24,13 @@ const struct command command_list = {
     .name = "list",
     .summary = "all runs of the database",
     .usage = "[options]",
-    .help = "    ktbatch list\n    ktbatch list -o json\n\nLists the runs, the oldest first. json, jsonl and csv have every column of the view `runs`.\n",
-    .statuses = "  0  printed\n  2  wrong usage, or no database there\n  3  the database cannot be read, or standard output not written\n",
+    .help = "    ktbatch list\n"
+            "    ktbatch list -o json\n"
+            "\n"
+            "Lists the runs, the oldest first. json, jsonl and csv have every column of the view `runs`.\n",
+    .statuses = "  0  printed\n"
+                "  2  wrong usage, or no database there\n"
+                "  3  the database cannot be read, or standard output not written\n",
     .options = OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_OUTPUT),
     .run = run,
 };

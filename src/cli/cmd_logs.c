@@ -62,7 +62,8 @@ static int copy(int fd, struct err *err)
     return result;
 }
 
-static int print_stream(const struct run_info *run, int64_t task, const char *stream, const struct buf *kept, bool title, struct err *err)
+static int print_stream(const struct run_info *run, int64_t task, const char *stream, const struct buf *kept, bool title,
+                        struct err *err)
 {
     if (kept->len == 0)
         return 0;
@@ -79,7 +80,8 @@ static int print_stream(const struct run_info *run, int64_t task, const char *st
     return result;
 }
 
-static int print_logs(const struct options *options, struct state *state, const struct run_info *run, int64_t task, struct err *err)
+static int print_logs(const struct options *options, struct state *state, const struct run_info *run, int64_t task,
+                      struct err *err)
 {
     CLEANUP_BUF struct buf out = {0}, errout = {0};
     bool one = options->only_stdout != options->only_stderr;
@@ -91,7 +93,9 @@ static int print_logs(const struct options *options, struct state *state, const 
     bool titles = errout.len > 0;
     if (out.len == 0 && errout.len == 0)
         say("%s: task %" PRId64 " has printed nothing", run->run, task);
-    return print_stream(run, task, "stdout", &out, titles, err) || print_stream(run, task, "stderr", &errout, titles, err) ? -1 : 0;
+    if (print_stream(run, task, "stdout", &out, titles, err))
+        return -1;
+    return print_stream(run, task, "stderr", &errout, titles, err);
 }
 
 /* One line on stderr about how the attempt ended, if it ended badly. */
@@ -150,7 +154,9 @@ const struct command command_logs = {
             "    ktbatch logs cubes-1 3 --stderr --attempt 1\n\n"
             "Prints what a task wrote to standard output and standard error in its last attempt, or in the one that --attempt names.\n"
             "If both are there each has a title; --stdout and --stderr print the bytes of one and nothing else.\n",
-    .statuses = "  0  printed\n  2  wrong usage, no such run or task\n  3  the database cannot be read, or standard output not written\n",
+    .statuses = "  0  printed\n"
+                "  2  wrong usage, no such run or task\n"
+                "  3  the database cannot be read, or standard output not written\n",
     .options = OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_STDOUT) | OPTION_BIT(OPTION_STDERR) | OPTION_BIT(OPTION_ATTEMPT),
     .min_words = 1,
     .max_words = 2,

@@ -34,8 +34,10 @@ const struct command command_resume = {
             "    ktbatch resume cubes-1 --parallelism 4\n\n"
             "Runs what is left: nothing that is done runs again. Without RUN it takes the newest unfinished run that nobody runs.\n"
             "The job file is not read again; options change policy and place from now on.\n",
-    .statuses = "  0    all tasks are done\n  1    some failed, or the run was stopped by deadline, maxFailures or cancel\n"
-                "  2    wrong usage, or no such run\n  3    the backend or the machine failed, or another process runs it\n"
+    .statuses = "  0    all tasks are done\n"
+                "  1    some failed, or the run was stopped by deadline, maxFailures or cancel\n"
+                "  2    wrong usage, or no such run\n"
+                "  3    the backend or the machine failed, or another process runs it\n"
                 "  130  interrupted; the command to go on was printed\n",
     .options = OPTIONS_POLICY | OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_QUIET),
     .max_words = 1,

@@ -5,7 +5,8 @@
 
 #include "cli/run_again.h"
 
-static int put_back(const struct options *options, struct state *state, struct run_info *run, int *ret_status, struct err *err)
+static int put_back(const struct options *options, struct state *state, struct run_info *run, int *ret_status,
+                    struct err *err)
 {
     int64_t tasks;
     if (state_retry(state, run, options->where, options->done, &tasks, err))
@@ -45,9 +46,11 @@ const struct command command_retry = {
             "condition over the run's view; --done adds tasks that are done.\n",
     .statuses = "  0    all tasks are done, or there was nothing to put back\n"
                 "  1    some failed, or the run was stopped by deadline, maxFailures or cancel\n"
-                "  2    wrong usage, no such run, or a wrong condition\n  3    the backend or the machine failed, or another process runs it\n"
+                "  2    wrong usage, no such run, or a wrong condition\n"
+                "  3    the backend or the machine failed, or another process runs it\n"
                 "  130  interrupted; the command to go on was printed\n",
-    .options = OPTIONS_POLICY | OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_WHERE) | OPTION_BIT(OPTION_DONE) | OPTION_BIT(OPTION_QUIET),
+    .options = OPTIONS_POLICY | OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_WHERE) | OPTION_BIT(OPTION_DONE) |
+               OPTION_BIT(OPTION_QUIET),
     .max_words = 1,
     .run = run,
 };

@@ -17,7 +17,9 @@ const struct command command_schema = {
     .name = "schema",
     .summary = "print the JSON Schema of job files",
     .usage = "",
-    .help = "    ktbatch schema > job.schema.json\n\nPrints the JSON Schema (draft-07) that editors check and complete job files with.\n",
+    .help = "    ktbatch schema > job.schema.json\n"
+            "\n"
+            "Prints the JSON Schema (draft-07) that editors check and complete job files with.\n",
     .statuses = "  0  printed\n  3  standard output cannot be written\n",
     .run = run,
 };

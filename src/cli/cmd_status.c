@@ -280,7 +280,8 @@ const struct command command_status = {
             "    ktbatch status cubes --watch\n\n"
             "Says what a run is at, also while another process runs it. --watch follows it until it ends, and then says how.\n",
     .statuses = "  0    printed; with --watch: all tasks are done\n  1    with --watch: it ended otherwise\n"
-                "  2    wrong usage, or no such run\n  3    the database cannot be read, or standard output not written\n"
+                "  2    wrong usage, or no such run\n"
+                "  3    the database cannot be read, or standard output not written\n"
                 "  130  with --watch: interrupted (the run goes on)\n",
     .options = OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_WATCH),
     .max_words = 1,

@@ -1,11 +1,7 @@
 /* The table of commands, and the way from argv to one of them. */
 #include "cli/command.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,33 +9,10 @@
 #include "base/names.h"
 
 const struct command *const command_table[] = {
-    &command_apply,   &command_resume, &command_status, &command_list, &command_results,  &command_logs,   &command_failures, &command_retry,
-    &command_cancel,  &command_delete, &command_plan,   &command_validate, &command_schema, &command_version, &command_help, NULL,
+    &command_apply,  &command_resume, &command_status, &command_list,     &command_results, &command_logs,
+    &command_failures, &command_retry, &command_cancel, &command_delete,  &command_plan,    &command_validate,
+    &command_schema, &command_version, &command_help,  NULL,
 };
-
-void say(const char *format, ...)
-{
-    va_list args;
-    CLEANUP_BUF struct buf line = {0};
-    char *text;
-    va_start(args, format);
-    int n = vasprintf(&text, format, args);
-    va_end(args);
-    if (n < 0)
-        return;
-    buf_add(&line, text, (size_t)n);
-    buf_add_char(&line, '\n');
-    free(text);
-    /* One write: lines of two processes do not mix. Nobody can be told that stderr cannot be written. */
-    ssize_t written = write(STDERR_FILENO, line.data, line.len);
-    (void)written;
-}
-
-int command_fail(const struct err *err)
-{
-    say("ktbatch: %s", err->text);
-    return err_exit_status(err->class);
-}
 
 const struct command *command_find(const char *name)
 {

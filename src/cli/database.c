@@ -34,6 +34,30 @@ int database_find(struct state *state, const struct options *options, int word, 
     return state_find(state, word < options->n_words ? options->words[word] : NULL, RUN_ANY, ret, err);
 }
 
+/* A run that says running although we could lock it lost its runner a moment ago. */
+static int refresh(struct state *state, struct run_info *run, struct err *err)
+{
+    struct run_info fresh;
+    if (state_find(state, run->run, RUN_ANY, &fresh, err))
+        return -1;
+    run_info_done(run);
+    *run = fresh;
+    return run->state == RUN_RUNNING ? state_finish_run(state, run, RUN_INTERRUPTED, err) : 0;
+}
+
+int database_lock(struct state *state, struct run_info *run, struct run_lock **ret, struct err *err)
+{
+    struct run_lock *lock;
+    if (run_lock_take(state, run, &lock, err))
+        return -1;
+    if (refresh(state, run, err)) {
+        run_lock_release(lock);
+        return -1;
+    }
+    *ret = lock;
+    return 0;
+}
+
 static void add_quoted(struct buf *b, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:=@%+";

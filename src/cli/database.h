@@ -14,6 +14,9 @@ int database_open_to_read(const struct options *options, struct state **ret, str
 /* The run that the n-th word names (no such word: the newest). */
 int database_find(struct state *state, const struct options *options, int word, struct run_info *ret, struct err *err);
 
+/* Locks the run and reads it again: what was true before it was locked need not be so any more. */
+int database_lock(struct state *state, struct run_info *run, struct run_lock **ret, struct err *err);
+
 /* "ktbatch resume cubes-1", with --db where it is needed; quoted for a shell. Owned by the caller. `more` may be NULL. */
 char *command_line(const struct options *options, const char *verb, const char *run, const char *more);
 /* A path as it is shown: from the current folder where it is below it. Owned by the caller. */

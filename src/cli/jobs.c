@@ -37,8 +37,9 @@ static void check_backend(const struct job *job, struct problems *problems)
     size_t n = 0;
     if (backend_find(job->backend))
         return;
-    for (; backend_table[n] && n < ARRAY_LEN(names); n++)
-        names[n] = backend_table[n]->name;
+    for (size_t i = 0; backend_table[i] && n < ARRAY_LEN(names); i++)
+        if (backend_table[i]->summary)
+            names[n++] = backend_table[i]->name;
     const char *nearest = names_nearest(job->backend, names, n);
     problem_add(problems, (struct mark){0, 0}, "backend: there is no \"%s\"; did you mean %s?", job->backend,
                 nearest ? nearest : "local");

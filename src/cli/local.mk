@@ -23,6 +23,7 @@ noinst_LIBRARIES += %D%/libcli.a
 	%D%/output.c %D%/output.h \
 	%D%/progress.c %D%/progress.h \
 	%D%/run_again.c %D%/run_again.h \
+	%D%/say.c \
 	%D%/schema_text.h \
 	%D%/show.c %D%/show.h
 nodist_%C%_libcli_a_SOURCES = schemas/schema_text.c

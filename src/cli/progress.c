@@ -79,7 +79,7 @@ static int make_parts(const struct dispatch_stats *s, const char *run, struct pa
     add_grouped(running, s->running);
     buf_add_str(running, " running");
     if (s->stopping) {
-        buf_add_str(add_part(parts, &n, 2), "stopping: what runs may finish; once more stops at once");
+        buf_add_str(add_part(parts, &n, 2), "stopping (once more: at once)");
         return n;
     }
     if (s->rate > 0)

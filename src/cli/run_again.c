@@ -192,9 +192,10 @@ int run_again(const struct options *options, struct state *state, struct run_inf
 {
     struct err err = ERR_INIT;
     struct run_lock *lock;
-    if (run_lock_take(state, run, &lock, &err))
+    if (database_lock(state, run, &lock, &err))
         return command_fail(&err);
-    int status = again_locked(options, state, run, prepare);
+    bool at_rest = !prepare && rest_of(run) != REST_OPEN;
+    int status = at_rest ? say_at_rest(options, run) : again_locked(options, state, run, prepare);
     run_lock_release(lock);
     return status;
 }

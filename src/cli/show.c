@@ -112,7 +112,8 @@ static int on_done(void *ctx, int64_t task, struct slice result, struct err *err
     return s->found > 0 ? 0 : -1;
 }
 
-int show_results(const struct options *options, struct state *state, const struct run_info *run, struct state_rows *rows, struct err *err)
+int show_results(const struct options *options, struct state *state, const struct run_info *run, struct state_rows *rows,
+                 struct err *err)
 {
     struct show s;
     if (options->format != OUTPUT_JSON && options->format != OUTPUT_JSONL)

@@ -76,7 +76,7 @@ static size_t number_length(const char *p, const char *end)
 void pattern_of(struct slice message, struct buf *out)
 {
     size_t head = kept_head(message);
-    const char *start = message.p, *p = start + head;
+    const char *start = message.len ? message.p : "", *p = start + head; /* an empty one may point nowhere */
     const char *end = start + (message.len < PATTERN_MAX ? message.len : PATTERN_MAX);
     while (end < start + message.len && end > p && ((unsigned char)*end & 0xc0) == 0x80)
         end--;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -167,9 +168,51 @@ static int open_for_reading(struct state *state, struct err *err)
     return set_up(state, err);
 }
 
+/* Databases that this process has open. The first look must not happen to one of them: closing any descriptor of a file
+ * drops all of the process's fcntl locks on it, SQLite's too, and then another process that closes its connection takes
+ * itself for the last one and removes the log that this one still writes to. */
+struct open_path {
+    struct open_path *next;
+    const struct state *state;
+};
+static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct open_path *open_paths;
+
+static bool open_here(const char *real_path)
+{
+    bool found = false;
+    pthread_mutex_lock(&open_mutex);
+    for (const struct open_path *p = open_paths; p && !found; p = p->next)
+        found = strcmp(p->state->real_path, real_path) == 0;
+    pthread_mutex_unlock(&open_mutex);
+    return found;
+}
+
+static void open_add(const struct state *state)
+{
+    struct open_path *path = MEM_NEW(struct open_path);
+    pthread_mutex_lock(&open_mutex);
+    *path = (struct open_path){open_paths, state};
+    open_paths = path;
+    pthread_mutex_unlock(&open_mutex);
+}
+
+static void open_remove(const struct state *state)
+{
+    pthread_mutex_lock(&open_mutex);
+    for (struct open_path **at = &open_paths; *at; at = &(*at)->next)
+        if ((*at)->state == state) {
+            struct open_path *gone = *at;
+            *at = gone->next;
+            free(gone);
+            break;
+        }
+    pthread_mutex_unlock(&open_mutex);
+}
+
 static int open_file(struct state *state, struct err *err)
 {
-    if (check_file(state->path, state->mode, err))
+    if (!open_here(state->real_path) && check_file(state->path, state->mode, err))
         return -1;
     if (state->mode == STATE_READ)
         return open_for_reading(state, err);
@@ -249,6 +292,7 @@ int state_open(const char *path, enum state_mode mode, struct state **ret, struc
         state_close(state);
         return -1;
     }
+    open_add(state);
     *ret = state;
     return 0;
 }
@@ -275,6 +319,7 @@ void state_close(struct state *state)
             leave_wal(state);
     }
     db_close(state->db);
+    open_remove(state);
     workers_done(&state->workers);
     buf_done(&state->scratch);
     free(state->path);

@@ -88,6 +88,14 @@ has err 'has changed since'
 run 0 ktbatch apply prog.yaml --rerun -q
 hasnt err 'running'
 
+# The same tasks from another text: the run goes on, and can still be resumed by its own text.
+run 0 ktbatch apply part.yaml --name text --set args.x='{range: [1, 5]}' --tasks 0
+sed 's/10/5/; s/^name: .*/name: text/' part.yaml >text.yaml
+run 0 ktbatch apply text.yaml --tasks 1
+has err 'text-1: 2 done'
+run 0 ktbatch resume text
+check_cubes text 5
+
 # resume changes policy, not tasks.
 run 0 ktbatch apply part.yaml --name pol --tasks 0
 run 2 ktbatch resume pol --set args.x=3

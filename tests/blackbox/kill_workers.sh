@@ -3,7 +3,7 @@
 . "$top_srcdir/tests/blackbox/lib.sh"
 
 # Workers of every kind at random moments, while functions run.
-cubes_job cubes 400000
+cubes_job cubes 200000
 for per_worker in all 1000; do
     ktbatch apply cubes.yaml --name "w$per_worker" --tasks-per-worker $per_worker --retries 100 --set backoff=1ms >o 2>e &
     runner=$!
@@ -24,7 +24,7 @@ for per_worker in all 1000; do
     *) fail "exit $status after $killed kills: $(cat e)" ;;
     esac
     [ "$(sql "select failed from runs where name = 'w$per_worker'")" = 0 ] || ktbatch retry "w$per_worker" >/dev/null 2>&1
-    check_cubes "w$per_worker" 400000
+    check_cubes "w$per_worker" 200000
 done
 
 # A command that is killed is one failed task.
@@ -53,4 +53,5 @@ run 0 ktbatch status long
 has out 'interrupted'
 run 0 ktbatch list
 has out 'interrupted'
+run 0 ktbatch delete long-1
 finish

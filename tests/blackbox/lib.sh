@@ -129,12 +129,10 @@ args: {x: {range: [1, $2]}}
 parallelism: 2
 JOB
 }
-# Every task of a run of cubes has one right result, in the database and in results.jsonl.
+# Every task of a run of cubes has one right result, in the database and in results.jsonl. (awk is exact up to x = 208063.)
 check_cubes() { # NAME TASKS
     view=$(echo "$1" | tr - _)
     same "$(sql "select count(*), count(distinct task), sum(state = 'done' and result = x * x * x) from $view")" "$2|$2|$2" "$1 in the database"
-    run_id=$(sql "select run from runs where name = '$1' order by rowid desc limit 1" 2>/dev/null || true)
-    [ -n "$run_id" ] || run_id=$1-1
     awk -v tasks="$2" '
         match($0, /^{"task":[0-9]+,"args":{"x":[0-9]+},"result":[0-9]+}$/) {
             split($0, part, /[^0-9]+/)

@@ -8,6 +8,7 @@ BLACKBOX_TESTS = \
 	%D%/kill_runner.sh \
 	%D%/kill_workers.sh \
 	%D%/looking.sh \
+	%D%/no_workers.sh \
 	%D%/planning.sh \
 	%D%/signals.sh \
 	%D%/usage.sh

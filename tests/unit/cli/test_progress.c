@@ -60,7 +60,7 @@ static void test_stopping(void **state)
 {
     (void)state;
     struct dispatch_stats stats = {.tasks = 10, .done = 5, .running = 2, .left_us = -1, .workers = 2, .stopping = true};
-    assert_line(&stats, 0, false, "cubes-1  50%  5 of 10 done  2 running  stopping: what runs may finish; once more stops at once");
+    assert_line(&stats, 0, false, "cubes-1  50%  5 of 10 done  2 running  stopping (once more: at once)");
 }
 
 int main(void)

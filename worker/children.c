@@ -1,0 +1,110 @@
+/* See children.h. Orphans that come to us as a subreaper are reaped in passing. */
+#include "children.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "process.h"
+
+static struct child all = {.next = &all, .prev = &all};
+static int count;
+static void (*signalled)(int signal);
+
+static void forget(struct child *child)
+{
+    child->prev->next = child->next;
+    child->next->prev = child->prev;
+    count--;
+}
+
+static struct child *find(pid_t pid)
+{
+    for (struct child *c = all.next; c != &all; c = c->next)
+        if (c->pid == pid)
+            return c;
+    return NULL;
+}
+
+static void reap(void)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct child *child = find(pid);
+        if (child) {
+            forget(child);
+            child->exited(child, status);
+        }
+    }
+}
+
+static void ready(struct loop_source *source, uint32_t events)
+{
+    struct signalfd_siginfo info[16];
+    ssize_t n = read(source->fd, info, sizeof info);
+    (void)events;
+    for (size_t i = 0; n > 0 && i < (size_t)n / sizeof *info; i++)
+        if (info[i].ssi_signo != SIGCHLD)
+            signalled((int)info[i].ssi_signo);
+    reap();
+}
+
+int children_init(void (*on_signal)(int signal))
+{
+    static struct loop_source source = {.ready = ready};
+    static const int taken[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        sigaddset(&set, taken[i]);
+    signalled = on_signal;
+    if (sigprocmask(SIG_BLOCK, &set, NULL))
+        return -1;
+    source.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return source.fd < 0 ? -1 : loop_watch(&source, EPOLLIN);
+}
+
+void children_add(struct child *child)
+{
+    child->next = &all;
+    child->prev = all.prev;
+    all.prev->next = child;
+    all.prev = child;
+    count++;
+}
+
+bool children_known(pid_t pid)
+{
+    return find(pid) != NULL;
+}
+
+int children_count(void)
+{
+    return count;
+}
+
+static void kill_one(void *ctx, pid_t pid)
+{
+    (void)ctx;
+    kill(pid, SIGKILL);
+}
+
+void children_kill_all(void)
+{
+    for (struct child *c = all.next; c != &all; c = c->next) {
+        kill(-c->pid, SIGKILL);
+        kill(c->pid, SIGKILL);
+    }
+    /* Orphans come to us as their parents end: go on until there is nobody. */
+    for (int round = 0; round < 100; round++) {
+        process_each_child(kill_one, NULL);
+        if (waitpid(-1, NULL, __WALL) < 0)
+            break;
+        while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+            ;
+    }
+}

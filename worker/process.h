@@ -1,0 +1,23 @@
+/* Processes that tasks start: their names, what they left behind, and an end to it. */
+#ifndef KT_WORKER_PROCESS_H
+#define KT_WORKER_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+/* Calls back for each child of this thread, also those that came to it as a subreaper. Nothing where /proc is missing. */
+void process_each_child(void (*fn)(void *ctx, pid_t pid), void *ctx);
+/* Appends "left 1 process behind: sleep (killed)". */
+void process_left_text(struct buf *out, int count, const char *name);
+/* The program's short name, "?" if it is gone. */
+void process_name(pid_t pid, char out[32]);
+/* Whether the process has `mark` ("KEY=VALUE") in its environment. */
+bool process_has_mark(pid_t pid, const char *mark);
+/* Whether any process is in that group. */
+bool process_group_alive(pid_t group);
+/* "SIGSEGV" and the like. */
+void process_signal_name(int signal, char out[32]);
+
+#endif
