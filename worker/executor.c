@@ -330,7 +330,7 @@ _Noreturn static void child(struct channel *c, const struct executor_setup *setu
 
 pid_t executor_start(struct channel *c, const struct executor_setup *setup)
 {
-    pid_t parent = getpid(), pid = fork();
+    pid_t parent = getpid(), pid = _Fork();
     if (pid == 0)
         child(c, setup, parent);
     return pid;
