@@ -25,7 +25,7 @@
 #include "task_api.h"
 
 #define WINDOW 4096
-#define SYSCALL_NS 200      /* no call that made a system call is faster */
+#define SYSCALL_NS 1000     /* a call that closed a stream takes longer */
 #define FORK_NS 10000       /* no call that made a process is faster */
 #define LONG_NS 1000000     /* the answer of such a call is told at once, not when the session looks next */
 #define LOOK_EVERY 256      /* calls */
