@@ -416,7 +416,7 @@ static void start(struct dispatch *d, const struct dispatch_config *config)
     d->job = plan_job(config->plan);
     d->started = d->now = clock_mono_us();
     d->next_poll = d->now + POLL_US;
-    d->next_progress = d->now;
+    d->next_progress = d->now + config->progress_ms * CLOCK_MS;
     d->batch_since = -1;
     d->batch = batch_new();
     d->output = (struct output_config){config->run->results, d->job->kind == TASK_COMMAND, d->job->result};
