@@ -199,7 +199,8 @@ static int serve(const struct options *o, const unsigned char key[WIRE_KEY_SIZE]
         return complain(3, "--parent-fd: %s", strerror(errno));
     if (listener_open(o->listen, !keeping, key, &where, &err) || announce(o->announce_fd, &where, &err))
         return complain(err_exit_status(err.class), "%s", err.text);
-    while (exit_status < 0)
+    /* After a good end executors have a moment to free their objects. */
+    while (exit_status < 0 || (exit_status == 0 && children_count() > 0))
         loop_round(session_flush_all);
     if (exit_status > 0)
         children_kill_all();
