@@ -271,8 +271,8 @@ static void set_environment(struct json env)
     struct json_iter it = json_iter(env);
     while (json_next(&it)) {
         CLEANUP_BUF struct buf key = {0}, value = {0};
-        json_string(it.key, &key);
-        json_string(it.value, &value);
+        json_unescape(it.key, &key);
+        json_unescape(it.value, &value);
         setenv(buf_cstr(&key), buf_cstr(&value), 1);
     }
 }
