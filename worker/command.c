@@ -67,7 +67,7 @@ static void words_add(struct words *w, const char *key, size_t key_len, struct j
     MEM_GROW(w->at, w->n, w->cap);
     w->at[w->n++] = w->text.len;
     buf_add(&w->text, key, key_len);
-    json_string(value, &w->text);
+    json_unescape(value, &w->text);
     buf_add_char(&w->text, '\0');
 }
 
@@ -103,7 +103,7 @@ static void add_env(struct words *w, struct json env)
     size_t before = w->n;
     while (json_next(&it)) {
         CLEANUP_BUF struct buf key = {0};
-        json_string(it.key, &key);
+        json_unescape(it.key, &key);
         buf_add_char(&key, '=');
         if (!overridden(w, before, buf_cstr(&key)))
             words_add(w, key.data, key.len, it.value);

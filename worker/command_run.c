@@ -92,6 +92,8 @@ void command_resume_reading(struct session *s)
 static struct slice last_line(const struct buf *b)
 {
     size_t end = b->len, begin;
+    if (end == 0)
+        return (struct slice){"", 0};
     while (end && (b->data[end - 1] == '\n' || b->data[end - 1] == '\r' || b->data[end - 1] == ' '))
         end--;
     for (begin = end; begin && b->data[begin - 1] != '\n'; begin--)

@@ -29,6 +29,8 @@ struct executor_setup {
 
 /* Makes what all executors share (call it once, early): buffers that a forked child then need not allocate. */
 void executor_prepare(void);
+/* Call it after each library that is loaded. */
+void executor_library_loaded(void);
 /* Forks. Returns the child's pid, or -1 with errno. */
 pid_t executor_start(struct channel *c, const struct executor_setup *setup);
 

@@ -12,7 +12,7 @@
 #include "process.h"
 #include "session_inside.h"
 
-#define LOOK_US 3000            /* answers of tiny tasks are taken so often */
+#define LOOK_US 3000            /* answers of tiny tasks are taken so often; more than the executor's LONG_NS */
 #define FAILED_BUILDS_MAX 3     /* then the object's failure is the answer to all tasks that are there */
 #define RECORDS_KEPT (4u << 20)
 #define TIME_MAX (INT64_C(1) << 60)
@@ -243,8 +243,9 @@ void function_look(struct session *s, int64_t now)
         kill_executor(e);
         due = INT64_MAX;
     }
-    /* Tiny tasks are looked after often; a long one tells when it is through. */
-    if (s->answered != before || begun > s->answered + 1 || session_clogged(s))
+    /* Tiny tasks are looked after often; one that runs for longer than this already will tell when it is through. */
+    bool is_long = started && now - started >= LOOK_US && begun == s->answered + 1;
+    if (s->answered != before || (begun > s->answered && !is_long && s->setup.tasks != 1) || session_clogged(s))
         due = now + LOOK_US < due ? now + LOOK_US : due;
     else if (begun <= s->answered && s->setup.tasks != 1)
         due = now + 10 * LOOK_US < due ? now + 10 * LOOK_US : due;

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/files.h"
 #include "base/mem.h"
+#include "executor.h"
 #include "task_api.h"
 
 struct loaded {
@@ -60,6 +61,7 @@ static int load(struct loaded *l, struct err *err)
         return err_set(err, ERR_BACKEND, "%s was built for version %d of ktbatch_task.h, this worker has %d; build it again",
                        l->path, l->library->abi, KTBATCH_TASK_ABI);
     *l->library->api = &task_api;
+    executor_library_loaded();
     return 0;
 }
 

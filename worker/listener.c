@@ -142,7 +142,6 @@ static void greet(int fd)
 {
     struct stranger *x = free_place();
     int64_t now = clock_mono_us();
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     x->source = (struct loop_source){.fd = fd, .ready = on_ready};
     x->limit.fire = on_limit;
     x->challenged = false;
@@ -220,8 +219,10 @@ int listener_open(const char *where, bool one, const unsigned char key[WIRE_KEY_
     if (code)
         return err_set(err, ERR_USAGE, "cannot listen on %s: %s", where, gai_strerror(code));
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0)
+    if (fd >= 0) {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* connections inherit it (tcp(7) on Linux) */
+    }
     bool listens = fd >= 0 && !bind(fd, found->ai_addr, found->ai_addrlen) && !listen(fd, BACKLOG);
     freeaddrinfo(found);
     if (!listens || true_address(fd, ret_where)) {

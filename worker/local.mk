@@ -16,7 +16,7 @@ noinst_LIBRARIES += %D%/libworker.a
 
 bin_PROGRAMS += ktbatch-worker
 ktbatch_worker_SOURCES = %D%/main.c
-ktbatch_worker_LDADD = $(LIBS_WORKER) -ldl
+ktbatch_worker_LDADD = %D%/libworker.a src/wire/libwire.a src/base/libbase.a $(WORKER_NETTLE_LIBS) -ldl
 ktbatch_worker_LDFLAGS = $(EXE_LINK)
 
 include_HEADERS += %D%/ktbatch_task.h

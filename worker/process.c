@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -82,6 +83,12 @@ void process_signal_name(int number, char out[32])
         snprintf(out, 32, "SIG%s", name);
     else
         snprintf(out, 32, "signal %d", number);
+}
+
+int process_threads(void)
+{
+    struct stat st;
+    return stat("/proc/self/task", &st) == 0 && st.st_nlink > 2 ? (int)st.st_nlink - 2 : 0;
 }
 
 static struct rlimit usual_files;

@@ -17,6 +17,8 @@ void process_name(pid_t pid, char out[32]);
 bool process_variable(pid_t pid, const char *name, struct buf *ret);
 /* Whether any process is in that group. */
 bool process_group_alive(pid_t group);
+/* How many threads this process has; 0 if it cannot be told. */
+int process_threads(void);
 /* As many descriptors as there may be for this process, which holds many; processes of tasks get back what was usual. */
 void process_raise_limits(void);
 void process_default_limits(void);

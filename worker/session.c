@@ -164,6 +164,7 @@ static void end(struct session *s, bool well)
 {
     if (s->ending)
         return;
+    session_touch(s); /* released when the round is over: somebody may still be looking at it */
     s->ending = true;
     loop_unwatch(&s->source);
     loop_unset(&s->alive);
@@ -175,14 +176,11 @@ static void end(struct session *s, bool well)
     else
         function_end(s, !well);
     session_slot_free(s);
-    shutdown(s->source.fd, SHUT_RDWR);
     close(s->source.fd);
     free_batches(s);
     s->prev->next = s->next;
     s->next->prev = s->prev;
     count--;
-    if (!s->dirty)
-        release(s);
     told_end(well);
 }
 
@@ -369,6 +367,7 @@ static int on_setup(struct session *s, const struct frame *f, struct err *err)
         if (other)
             fprintf(stderr, "ktbatch-worker: %s is another one than the runner's; going on with it\n", other);
         message_ready_add(&s->out, &(struct message_ready){slice_str(PACKAGE_VERSION), getpid(), slice_str(host_name())});
+        s->ready_len = s->out.len;
     }
     session_touch(s);
     return 0;
@@ -593,6 +592,8 @@ static void on_ready(struct loop_source *source, uint32_t events)
 
 /* --- time --- */
 
+static bool only_ready(const struct session *s);
+
 static void on_alive(struct loop_timer *timer, int64_t now)
 {
     struct session *s = (struct session *)(void *)((char *)timer - offsetof(struct session, alive));
@@ -600,7 +601,7 @@ static void on_alive(struct loop_timer *timer, int64_t now)
         end(s, false);
         return;
     }
-    if (now - s->last_sent >= WIRE_ALIVE_S * CLOCK_S && s->out.len == 0) {
+    if (now - s->last_sent >= WIRE_ALIVE_S * CLOCK_S && (s->out.len == 0 || only_ready(s))) {
         message_empty_add(&s->out, FRAME_ALIVE);
         session_touch(s);
     }
@@ -625,6 +626,12 @@ static bool over(const struct session *s)
     return s->refused || (s->finished && s->answered == s->received && s->acked >= s->answered && !s->is_waiting);
 }
 
+/* READY of a one-shot session goes with its first answer, or with the next ALIVE: a write less a task. */
+static bool only_ready(const struct session *s)
+{
+    return s->setup.tasks == 1 && s->ready_len && s->out.len == s->ready_len && s->first;
+}
+
 /* The runner may be sending tasks. If the connection were closed with these unread, that would wipe out the REFUSED on its
  * way: what comes is thrown away until the runner closes. */
 static void linger(struct session *s, int64_t now)
@@ -639,6 +646,9 @@ static void linger(struct session *s, int64_t now)
 static void flush(struct session *s, int64_t now)
 {
     close_results(s);
+    if (only_ready(s))
+        return;
+    s->ready_len = 0;
     size_t sent = 0;
     while (sent < s->out.len) {
         ssize_t n = send(s->source.fd, s->out.data + sent, s->out.len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -48,7 +48,9 @@ struct running_command {
 struct session {
     struct loop_source source;
     struct frame_reader reader;
+    size_t read_size;
     struct buf out; /* not sent yet */
+    size_t ready_len; /* so much of `out` is READY, and waits for more; 0: no */
     bool dirty;
     struct session *next_dirty;
     int64_t last_sent, last_received;

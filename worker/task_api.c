@@ -125,7 +125,7 @@ static const char *get_string(ktbatch_call *call, ktbatch_value v)
 {
     CLEANUP_BUF struct buf text = {0};
     (void)call;
-    if (!json_string(as_json(v), &text) || memchr(text.data ? text.data : "", 0, text.len))
+    if (!json_unescape(as_json(v), &text) || memchr(text.data ? text.data : "", 0, text.len))
         return NULL;
     struct string_block *block = mem_alloc(sizeof *block + text.len + 1);
     if (text.len)

@@ -335,8 +335,8 @@ static void start(struct backend *b)
     b->line_len = 0;
     buf_clear(&b->heard);
     if (start_process(b, &err)) {
-        snprintf(b->line, sizeof b->line, "%s", err.text);
-        b->line_len = strlen(b->line);
+        b->line_len = strnlen(err.text, sizeof b->line);
+        memcpy(b->line, err.text, b->line_len);
         on_process_end(&b->process, 0, 0);
         return;
     }

@@ -36,7 +36,9 @@ char *clock_iso8601(int64_t wall_us, char out[CLOCK_TEXT_SIZE])
 char *clock_span(int64_t us, char out[CLOCK_TEXT_SIZE])
 {
     long long s = us / CLOCK_S;
-    if (us < 10 * CLOCK_S)
+    if (us < CLOCK_S)
+        snprintf(out, CLOCK_TEXT_SIZE, "%lld ms", (long long)(us / CLOCK_MS));
+    else if (us < 10 * CLOCK_S)
         snprintf(out, CLOCK_TEXT_SIZE, "%.1f s", (double)us / 1e6);
     else if (s < 60)
         snprintf(out, CLOCK_TEXT_SIZE, "%lld s", s);

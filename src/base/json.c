@@ -392,7 +392,7 @@ static size_t unescape(const char *p, const char *end, char out[4], size_t *ret_
     return 1;
 }
 
-bool json_string(struct json v, struct buf *b)
+bool json_unescape(struct json v, struct buf *b)
 {
     if (json_type(v) != JSON_STRING)
         return false;

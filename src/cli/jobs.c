@@ -117,7 +117,7 @@ static void gather_sets(const struct options *options, const struct run_info *ru
         struct json_iter it = json_iter(array);
         while (json_next(&it) && ret->n < SETS_MAX) {
             struct buf text = {0};
-            bool again = !json_string(it.value, &text);
+            bool again = !json_unescape(it.value, &text);
             buf_cstr(&text);
             for (int i = 0; i < options->n_sets; i++)
                 again = again || same_key(text.data, options->sets[i]);

@@ -1,6 +1,7 @@
 /* See progress.h. A failed write is nobody's concern: a run goes on without its terminal. */
 #include "cli/progress.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,7 +11,7 @@
 #include "base/mem.h"
 #include "cli/output.h"
 
-#define PARTS_MAX 8
+#define PARTS_MAX 10
 #define RED "\033[31m"
 #define PLAIN "\033[0m"
 
@@ -87,6 +88,11 @@ static int make_parts(const struct dispatch_stats *s, const char *run, struct pa
     if (s->left_us >= 0)
         buf_printf(add_part(parts, &n, 2), "%s left", clock_span(s->left_us, span));
     buf_printf(add_part(parts, &n, 7), "%d worker%s", s->workers, s->workers == 1 ? "" : "s");
+    if (s->said.at) {
+        struct buf *said = add_part(parts, &n, 8);
+        buf_printf(said, "task %" PRId64 ": %d%%", s->said.task, (int)(s->said.fraction * 100));
+        buf_printf(said, *s->said.text ? " %s" : "%s", s->said.text);
+    }
     return n;
 }
 

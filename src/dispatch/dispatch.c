@@ -80,6 +80,19 @@ static struct batch *take_batch(struct dispatch *d)
     return b;
 }
 
+/* Every task below it is settled once the batch is in. Of tasks that were not asked for nothing is known. */
+static int64_t watermark(const struct dispatch *d)
+{
+    const struct run_info *run = d->config->run;
+    struct task_range asked;
+    int64_t mark = sched_watermark(d->sched);
+    if (!d->config->only)
+        return mark;
+    if (!taskset_next(d->config->only, run->watermark, &asked) || asked.first > run->watermark)
+        return -1;
+    return mark < asked.end ? mark : asked.end;
+}
+
 static void push_batch(struct dispatch *d)
 {
     struct batch *b = d->batch;
@@ -91,7 +104,7 @@ static void push_batch(struct dispatch *d)
         l->in_batch = 0;
     }
     b->running = sched_counts(d->sched).running;
-    b->watermark = d->config->only ? -1 : sched_watermark(d->sched);
+    b->watermark = watermark(d);
     writer_push(d->writer, b);
     d->in_writer++;
     d->batch = take_batch(d);
@@ -403,7 +416,7 @@ static void start(struct dispatch *d, const struct dispatch_config *config)
     d->job = plan_job(config->plan);
     d->started = d->now = clock_mono_us();
     d->next_poll = d->now + POLL_US;
-    d->next_progress = d->now;
+    d->next_progress = d->now + config->progress_ms * CLOCK_MS;
     d->batch_since = -1;
     d->batch = batch_new();
     d->output = (struct output_config){config->run->results, d->job->kind == TASK_COMMAND, d->job->result};

@@ -15,6 +15,14 @@
 
 #define DISPATCH_GRACE_S 10
 
+/* What a task last said of how far it is (ktbatch_progress()). */
+struct task_progress {
+    int64_t task;
+    double fraction; /* 0 to 1 */
+    char text[64];   /* "": nothing */
+    int64_t at;      /* clock_mono_us(); 0: nobody has said anything lately */
+};
+
 struct dispatch_stats { /* for the progress line */
     int64_t tasks;      /* of the run (or of `only`) */
     int64_t done, failed, running, queued; /* of those */
@@ -23,6 +31,7 @@ struct dispatch_stats { /* for the progress line */
     int workers;        /* sessions open */
     int64_t elapsed_us;
     bool stopping;
+    struct task_progress said;
 };
 
 struct dispatch_config {

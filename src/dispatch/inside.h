@@ -114,6 +114,7 @@ struct dispatch {
     struct buf result, problem;
     struct rate rate;
     int64_t next_progress;
+    struct task_progress said;
     int losses_said;
     bool failure_said;
 };

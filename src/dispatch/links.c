@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "jobfile/template.h"
 
 #define LOSSES_SAID 5
@@ -357,12 +358,16 @@ static int on_ready(void *ctx, void *user, const struct message_ready *m, struct
     return 0;
 }
 
+/* What a task says of itself is for the progress line: the latest word is kept. */
 static int on_progress(void *ctx, void *user, const struct message_progress *m, struct err *err)
 {
-    (void)ctx;
+    struct dispatch *d = ctx;
     (void)user;
-    (void)m;
     (void)err;
+    d->said = (struct task_progress){.task = m->task, .fraction = m->fraction, .at = d->now};
+    size_t len = m->text.len < sizeof d->said.text ? m->text.len : sizeof d->said.text - 1;
+    memcpy(d->said.text, m->text.p, len);
+    d->said.text[utf8_check(d->said.text, len)] = '\0';
     return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#define SAID_US (5 * CLOCK_S) /* so long a task's word about itself is shown */
 #define SAMPLE_US 200000 /* 32 of them are about six seconds */
 
 static int64_t settled(const struct dispatch *d)
@@ -49,6 +50,8 @@ struct dispatch_stats stats_now(const struct dispatch *d)
         .elapsed_us = d->now - d->started,
         .stopping = d->stopping,
     };
+    if (d->said.at && d->now - d->said.at < SAID_US)
+        s.said = d->said;
     int64_t cancelled = d->config->only ? 0 : run->cancelled;
     s.queued = s.tasks - s.done - s.failed - s.running - cancelled;
     s.queued = s.queued < 0 ? 0 : s.queued;

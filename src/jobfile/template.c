@@ -239,7 +239,7 @@ static void piece_value(const struct piece *piece, const struct template_values 
     case PIECE_ARG:
         if (piece->arg >= 0 && piece->arg < values->n_args) {
             struct slice text = values->args[piece->arg];
-            if (!json_string((struct json){text.p, text.len}, out))
+            if (!json_unescape((struct json){text.p, text.len}, out))
                 buf_add_slice(out, text);
         }
         break;

@@ -64,7 +64,7 @@ bool value_bind(struct db_stmt *stmt, int i, struct slice json, struct buf *scra
             db_bind_text(stmt, i, (struct slice){json.p + 1, json.len - 2});
             return false;
         }
-        json_string(value, scratch);
+        json_unescape(value, scratch);
         db_bind_text(stmt, i, buf_slice(scratch));
         return false;
     case JSON_FALSE:

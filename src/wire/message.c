@@ -79,7 +79,7 @@ static bool take_json(struct json v, enum json_type type, void *ret)
 static bool take_text(struct json v, struct buf *texts, struct slice *ret)
 {
     size_t start = texts->len;
-    if (!json_string(v, texts))
+    if (!json_unescape(v, texts))
         return false;
     *ret = (struct slice){texts->data + start, texts->len - start};
     buf_add_char(texts, '\0');

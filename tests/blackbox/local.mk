@@ -1,6 +1,7 @@
 # Tests of the built programs.
 BLACKBOX_TESTS = \
 	%D%/apply.sh \
+	%D%/bench.sh \
 	%D%/busy.sh \
 	%D%/changing.sh \
 	%D%/databases.sh \

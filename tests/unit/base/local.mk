@@ -20,3 +20,12 @@ TESTS += %D%/test_clock %D%/test_decimal %D%/test_digest %D%/test_files %D%/test
 %C%_test_text_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_text_LDADD = $(LIBS_BASE) $(CMOCKA_LIBS)
 endif
+
+# The reader of JSON text against an independent one.
+if HAVE_JANSSON
+check_PROGRAMS += %D%/test_json_judged
+TESTS += %D%/test_json_judged
+%C%_test_json_judged_SOURCES = %D%/test_json_judged.c %D%/judge.c %D%/judge.h
+%C%_test_json_judged_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+%C%_test_json_judged_LDADD = $(LIBS_BASE) $(CMOCKA_LIBS) $(JANSSON_LIBS)
+endif

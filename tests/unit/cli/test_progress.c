@@ -56,6 +56,17 @@ static void test_beginning(void **state)
     assert_line(&stats, 0, false, "cubes-1  0%  0 of 10 done  0 running  1.2/s  2 workers");
 }
 
+static void test_a_task_of_itself(void **state)
+{
+    (void)state;
+    struct dispatch_stats stats = {.tasks = 10, .queued = 9, .running = 1, .left_us = -1, .workers = 1};
+    stats.said = (struct task_progress){.task = 4, .fraction = 0.5, .text = "half-way", .at = 1};
+    assert_line(&stats, 0, false, "cubes-1  0%  0 of 10 done  1 running  1 worker  task 4: 50% half-way");
+    assert_line(&stats, 60, false, "cubes-1  0%  0 of 10 done  1 running  1 worker");
+    stats.said.text[0] = '\0';
+    assert_line(&stats, 0, false, "cubes-1  0%  0 of 10 done  1 running  1 worker  task 4: 50%");
+}
+
 static void test_stopping(void **state)
 {
     (void)state;
@@ -67,7 +78,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything), cmocka_unit_test(test_narrow),   cmocka_unit_test(test_never_wider_than_the_terminal),
-        cmocka_unit_test(test_beginning),  cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_beginning),  cmocka_unit_test(test_a_task_of_itself), cmocka_unit_test(test_stopping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

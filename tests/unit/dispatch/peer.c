@@ -109,7 +109,7 @@ static void print(struct connection *c, int64_t task, struct json item)
     struct json_iter words = json_iter(json_get(item, "argv"));
     CLEANUP_BUF struct buf text = {0};
     if (json_next(&words) && json_next(&words))
-        json_string(words.value, &text);
+        json_unescape(words.value, &text);
     buf_add_char(&text, '\n');
     message_output_add(&c->out, task, 1, buf_slice(&text));
 }

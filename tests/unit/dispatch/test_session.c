@@ -165,7 +165,7 @@ static struct seen with(struct peer_script script, const struct session_limits *
     return s;
 }
 
-static const struct session_limits brief = {60 * CLOCK_MS, 60 * CLOCK_MS, 60 * CLOCK_MS, 20 * CLOCK_MS};
+static const struct session_limits brief = {400 * CLOCK_MS, 400 * CLOCK_MS, 400 * CLOCK_MS, 50 * CLOCK_MS};
 
 static void test_clean(void **state)
 {

@@ -1,9 +1,12 @@
-# Unit tests of the worker: its parts, and the real program with a runner made of the wire layer alone.
+# The worker: its parts, and the real program as a runner sees it.
 if HAVE_CMOCKA
-WORKER_TESTS = %D%/test_channel %D%/test_task_api %D%/test_sessions %D%/test_functions %D%/test_commands %D%/test_ends
+WORKER_TESTS = %D%/test_worker %D%/test_channel %D%/test_task_api %D%/test_sessions %D%/test_functions %D%/test_commands %D%/test_ends
 WORKER_RUNNER = %D%/runner.c %D%/runner.h
 check_PROGRAMS += $(WORKER_TESTS)
 TESTS += $(WORKER_TESTS)
+%C%_test_worker_SOURCES = %D%/test_worker.c %D%/client.c %D%/client.h
+%C%_test_worker_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+%C%_test_worker_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
 %C%_test_channel_SOURCES = %D%/test_channel.c
 %C%_test_channel_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_channel_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)

@@ -139,9 +139,9 @@ static void every_way_to_end(void **state)
     client_expect(&c, "failed 1 1 exit 7 exit 7: no space left");
     client_expect(&c, "failed 2 1 signal 9 SIGKILL");
     client_expect(&c, "failed 3 1 signal 11 SIGSEGV*");
-    client_expect(&c, "failed 4 1 timeout 0 ran longer than 0.5 s and was killed");
+    client_expect(&c, "failed 4 1 timeout 0 ran longer than 500 ms and was killed");
     client_expect(&c, "out 4 before\\n");
-    client_expect(&c, "failed 5 1 timeout 0 ran longer than 0.5 s and was killed");
+    client_expect(&c, "failed 5 1 timeout 0 ran longer than 500 ms and was killed");
     client_expect(&c, "ok 6 1 null");
     client_finish(&c);
     client_close(&c);

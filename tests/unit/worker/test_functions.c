@@ -110,7 +110,7 @@ static const struct {
     {"segv", "failed %d 1 signal 11 SIGSEGV*"},
     {"abort", "failed %d 1 signal 6 SIGABRT*"},
     {"exit", "failed %d 1 exit 3 called exit(3)"},
-    {"loop", "failed %d 1 timeout 0 ran longer than 0.3 s and was killed"},
+    {"loop", "failed %d 1 timeout 0 ran longer than 300 ms and was killed"},
     {"close", "failed %d 1 error 0 closed its standard output or error"},
     {"close-all", "failed %d 1 *"},
     {"child", "failed %d 1 error 0 left 1 process behind: *(killed)"},
@@ -383,7 +383,7 @@ static void an_object_that_cannot_be_built(void **state)
     } cases[] = {
         {"{\"how\":\"fail\"}", "failed 4 1 error 0 no such object"},
         {"{\"how\":\"segv\"}", "failed 4 1 signal 11 SIGSEGV*"},
-        {"{\"how\":\"loop\"}", "failed 4 1 timeout 0 ran longer than 0.3 s and was killed*"},
+        {"{\"how\":\"loop\"}", "failed 4 1 timeout 0 ran longer than 300 ms and was killed*"},
     };
     struct worker w;
     (void)state;

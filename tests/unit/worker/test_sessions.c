@@ -299,15 +299,12 @@ static void one_shot_tasks_wait_for_their_turn(void **state)
     client_open(&a, &w);
     client_setup(&a, &one);
     client_tasks(&a, 0, 1, "[300]");
-    client_line(&a, "ready");
     client_open(&b, &w);
     client_setup(&b, &one);
     client_tasks(&b, 1, 1, "[0]");
-    client_line(&b, "ready");
     client_open(&c, &w);
     client_setup(&c, &one);
     client_tasks(&c, 2, 1, "[0]");
-    client_line(&c, "ready");
     client_say(&c, FRAME_DROP); /* it has not begun: the one slot is taken */
     client_line(&c, "dropped 1");
     client_finish(&c);
