@@ -149,6 +149,18 @@ static int end_children(struct left *left)
     return left->count;
 }
 
+/* Whether the call left processes behind: then they are ended, and that is the task's answer. */
+static bool left_children(int64_t at, int64_t us)
+{
+    struct left left = {0};
+    if (!end_children(&left))
+        return false;
+    CLEANUP_BUF struct buf text = {0};
+    process_left_text(&text, left.count, left.name);
+    put_failed(OUTCOME_ERROR, at, us, buf_cstr(&text));
+    return true;
+}
+
 static void say_progress(struct ktbatch_call *c, double fraction, const char *text)
 {
     int64_t now = clock_mono_us();
@@ -175,15 +187,8 @@ static bool look_around(int64_t ns, int64_t at, bool *inout_ok)
             return true;
         }
     }
-    if (ns >= FORK_NS) {
-        struct left left = {0};
-        if (end_children(&left) && *inout_ok) {
-            CLEANUP_BUF struct buf text = {0};
-            process_left_text(&text, left.count, left.name);
-            put_failed(OUTCOME_ERROR, at, ns / 1000, buf_cstr(&text));
-            *inout_ok = false;
-        }
-    }
+    if (ns >= FORK_NS && left_children(at, ns / 1000))
+        *inout_ok = false;
     return false;
 }
 
@@ -227,7 +232,9 @@ _Noreturn static void run_one(const struct executor_setup *setup)
     channel_started(channel, at);
     if (build_object(setup))
         run_call(setup, &task);
-    put_answer(at, clock_mono_us() - at);
+    int64_t us = clock_mono_us() - at;
+    if (!left_children(at, us))
+        put_answer(at, us);
     _exit(0);
 }
 
@@ -321,9 +328,9 @@ _Noreturn static void child(struct channel *c, const struct executor_setup *setu
             put_failed(OUTCOME_REFUSED, clock_mono_us(), 0, "cannot enter the folder to run in");
         _exit(0);
     }
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (setup->one_shot)
         run_one(setup);
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
     map_windows();
     run_many(setup);
 }
