@@ -83,7 +83,7 @@ void buf_printf(struct buf *b, const char *format, ...)
 
 void buf_add_json(struct buf *b, struct slice text)
 {
-    const char *p = text.p, *end = text.p + text.len;
+    const char *p = text.len ? text.p : "", *end = p + text.len;
     buf_add_char(b, '"');
     while (p < end) {
         const char *start = p;

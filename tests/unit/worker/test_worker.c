@@ -205,6 +205,20 @@ static void test_streams_and_children(void **state)
     worker_end(&w);
 }
 
+static void test_children_of_one_shots(void **state)
+{
+    (void)state;
+    struct worker w;
+    struct client c;
+    worker_start(&w, "1");
+    client_open(&w, &c, "faulty", "go", 1, 0);
+    client_tasks(&c, 0, 1, "[\"child\"]");
+    client_send(&c);
+    expect_failed(&c, 0, OUTCOME_ERROR, 0, "left 1 process behind");
+    client_finish(&c);
+    worker_end(&w);
+}
+
 static void expect_output(struct client *c, int64_t task, const char *out, const char *err)
 {
     struct answer a;
@@ -459,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_faults_streamed),
         cmocka_unit_test(test_faults_one_shot),
         cmocka_unit_test(test_streams_and_children),
+        cmocka_unit_test(test_children_of_one_shots),
         cmocka_unit_test(test_output_stays_with_its_task),
         cmocka_unit_test(test_much_of_everything),
         cmocka_unit_test(test_commands),
