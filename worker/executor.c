@@ -3,7 +3,8 @@
  * Happy path: fork, redirect, build the object, then for each task: read it from the ring, call, put the answer in the
  * ring. What could be wrong after a call is looked for as cheaply as it can be seen:
  * - output: stdout and stderr are memory files whose first page is mapped and filled with 0xff; a write shows there.
- * - a closed stdout: asked of the kernel only if the call took as long as a system call takes, and every so many calls.
+ * - a closed stdout: asked of the kernel only if the call took so much longer than the fastest one that it may have made a
+ *   system call, and every so many calls.
  * - children left behind: asked only if the call took as long as making a process takes.
  *
  * Before the call a child takes care to touch few pages, since each costs a fault: bare system calls in the place of libc's
@@ -44,6 +45,8 @@ static _Alignas(4096) struct {
     unsigned char *windows[2]; /* first pages of stdout and stderr; NULL in a one-shot executor */
     int64_t progress_said;
     unsigned calls;
+    int64_t least_ns; /* that a call has taken */
+    bool looked;      /* the kernel was asked something after the last call: that time is not the next one's */
     struct ktbatch_call call;
 } self;
 static int64_t close_ns;
@@ -134,8 +137,16 @@ static bool streams_closed(void)
     return poll(fds, 2, 0) > 0 && ((fds[0].revents | fds[1].revents) & POLLNVAL);
 }
 
-/* How long closing a stream takes at the least on this machine: half of the best of some. A call that was faster closed
- * none, and need not be looked after. */
+/* Whether the call may have closed a stream, by its time: not if it took as long as a faster one that did not. */
+static bool may_have_closed(int64_t ns)
+{
+    bool fastest = self.calls++ == 0 || ns < self.least_ns;
+    if (fastest)
+        self.least_ns = ns;
+    return fastest || ns >= self.least_ns + close_ns || self.calls % LOOK_EVERY == 0;
+}
+
+/* How long closing a stream takes at the least on this machine: half of the best of some. */
 static int64_t time_of_close(void)
 {
     int64_t best = INT64_MAX;
@@ -203,12 +214,16 @@ static void say_progress(struct ktbatch_call *c, double fraction, const char *te
 /* What the call left in the process besides its answer; NULL if nothing is wrong. `ret_renew`: a fresh executor must go on. */
 static const char *what_is_wrong(int64_t ns, struct buf *text, bool *ret_renew)
 {
-    if ((ns >= close_ns || ++self.calls % LOOK_EVERY == 0) && streams_closed()) {
-        *ret_renew = true;
-        return "closed its standard output or error";
+    if (may_have_closed(ns)) {
+        self.looked = true;
+        if (streams_closed()) {
+            *ret_renew = true;
+            return "closed its standard output or error";
+        }
     }
     if (ns < FORK_NS)
         return NULL;
+    self.looked = true;
     struct left left = {0};
     if (end_children(&left) == 0)
         return NULL;
@@ -235,7 +250,8 @@ static bool finish_call(int64_t ns, int64_t at)
 {
     CLEANUP_BUF struct buf text = {0};
     bool renew = false;
-    if (self.windows[0] && printed())
+    self.looked = self.windows[0] && printed();
+    if (self.looked)
         put_output();
     const char *wrong = what_is_wrong(ns, &text, &renew);
     if (wrong && !self.call.failed)
@@ -301,7 +317,7 @@ _Noreturn static void run_many(const struct executor_setup *setup)
             _exit(EXECUTOR_RENEW);
         if (ns >= LONG_NS)
             channel_nudge(&self.place);
-        before = after;
+        before = self.looked ? now_ns() : after;
     }
     if (self.call.object && setup->function->object_free)
         setup->function->object_free(self.call.object);
