@@ -28,7 +28,7 @@
 #define POLL_US 1000000               /* between two looks for `ktbatch cancel` */
 #define LATE_US 10000000              /* behind a task's time limit: its worker is taken for lost */
 #define FRAME_BYTES (1u << 20)        /* a TASKS message ends when it is so long */
-#define SPARE_SESSIONS 2              /* one-shot sessions ahead of a free slot */
+#define SPARE_SESSIONS 16              /* one-shot sessions ahead of a free slot */
 #define UNREACHABLE_MAX 10            /* connections that fail in a row */
 #define UNREACHABLE_MS 20             /* pause after the first of them; doubles up to a second */
 #define CLOSE_US 2000000              /* sessions get so long to end by themselves */
