@@ -1,6 +1,8 @@
 /* Functions that go wrong, each in its own way, and some that only look as if: for faults.yaml and for tests.
  * `go(how)` does what its argument names and, where it returns at all, returns it.
  */
+#include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +53,51 @@ static int do_child(ktbatch_call *call)
             pause();
     }
     return ktbatch_return_string(call, "child");
+}
+
+static int do_child_and_crash(ktbatch_call *call)
+{
+    do_child(call);
+    abort();
+}
+
+static int do_close_all(ktbatch_call *call)
+{
+    for (int fd = 0; fd < 64; fd++)
+        close(fd);
+    return ktbatch_return_string(call, "closed");
+}
+
+/* Overwrites all writable memory that is shared with other processes, as a wild pointer might. */
+static int do_scribble(ktbatch_call *call)
+{
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    (void)call;
+    while (maps && fgets(line, sizeof line, maps)) {
+        unsigned long from, to;
+        char mode[5];
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) == 3 && strcmp(mode, "rw-s") == 0)
+            for (volatile unsigned char *p = (unsigned char *)from; p < (unsigned char *)to; p++)
+                *p = 0xa5;
+    }
+    abort();
+}
+
+static int do_nothing(ktbatch_call *call)
+{
+    (void)call;
+    return 0;
+}
+
+static int do_bad_json(ktbatch_call *call)
+{
+    return ktbatch_return_json(call, "[1,2", 4);
+}
+
+static int do_nan(ktbatch_call *call)
+{
+    return ktbatch_return_double(call, nan(""));
 }
 
 static int do_print(ktbatch_call *call)
@@ -117,7 +164,8 @@ static int go(ktbatch_call *call)
         {"ok", do_ok},       {"error", do_error}, {"segv", do_segv},         {"abort", do_abort},
         {"exit", do_exit},   {"loop", do_loop},   {"close", do_close},       {"child", do_child},
         {"print", do_print}, {"big", do_big},     {"progress", do_progress}, {"print-crash", do_print_and_crash},
-        {"flaky", do_flaky}, {"flood", do_flood},
+        {"flaky", do_flaky}, {"flood", do_flood}, {"child-crash", do_child_and_crash}, {"close-all", do_close_all},
+        {"scribble", do_scribble}, {"nothing", do_nothing}, {"bad-json", do_bad_json}, {"nan", do_nan},
     };
     const char *how = ktbatch_arg_string(call, "how");
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
@@ -141,4 +189,77 @@ static int echo(ktbatch_call *call)
     return ktbatch_return_json(call, v.text, v.len);
 }
 
-KTBATCH_LIBRARY(KTBATCH_FUNCTION("go", go), KTBATCH_FUNCTION("nap", nap), KTBATCH_FUNCTION("echo", echo));
+/* Writes its process id to `file`, then sleeps `ms`. */
+static int pid(ktbatch_call *call)
+{
+    int fd = open(ktbatch_arg_string(call, "file"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (fd < 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
+        return ktbatch_fail(call, "cannot write the file");
+    close(fd);
+    return nap(call);
+}
+
+/* The sum of an integer, of the elements of a list and of a member, and some text: every kind of argument. */
+static int all_kinds(ktbatch_call *call)
+{
+    int64_t sum = ktbatch_arg_int(call, "n"), m = 0;
+    uint64_t large = 0;
+    ktbatch_value list = ktbatch_arg(call, "list"), map = ktbatch_arg(call, "map");
+    for (size_t i = 0; i < ktbatch_count(list); i++)
+        if (ktbatch_get_int(ktbatch_element(list, i), &m))
+            sum += m;
+    if (ktbatch_get_int(ktbatch_member(map, "m"), &m))
+        sum += m;
+    ktbatch_get_uint(ktbatch_arg(call, "large"), &large);
+    const char *text = ktbatch_arg_string(call, "text");
+    double x = ktbatch_arg_double(call, "x");
+    bool yes = ktbatch_arg_bool(call, "yes");
+    char out[256];
+    int len = snprintf(out, sizeof out, "{\"sum\":%lld,\"text\":\"%s\",\"half\":%g,\"yes\":%s,\"large\":%llu,\"task\":%lld}",
+                       (long long)sum, text, x / 2, yes ? "true" : "false", (unsigned long long)large,
+                       (long long)ktbatch_task(call));
+    return ktbatch_return_json(call, out, (size_t)len);
+}
+
+static int increment(ktbatch_call *call)
+{
+    int64_t x;
+    if (!ktbatch_get_int(ktbatch_arg_at(call, 0), &x) || __builtin_add_overflow(x, 1, &x))
+        return ktbatch_fail(call, "needs an integer that has a next one");
+    return ktbatch_return_int(call, x);
+}
+
+/* An object whose making goes as its field `how` says; `count` of its calls so far is what its method returns. */
+static void *object_new(ktbatch_call *call)
+{
+    const char *how = ktbatch_get_string(call, ktbatch_object_field(call, "how"));
+    if (how && strcmp(how, "fail") == 0)
+        ktbatch_fail(call, "no such object");
+    else if (how && strcmp(how, "segv") == 0)
+        raise(SIGSEGV);
+    else if (how && strcmp(how, "loop") == 0)
+        do_loop(call);
+    else
+        return calloc(1, sizeof(int64_t));
+    return NULL;
+}
+
+static void object_free(void *object)
+{
+    const char *file = getenv("FAULTY_FREED");
+    int fd = file ? open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
+    if (fd >= 0) {
+        dprintf(fd, "%lld\n", (long long)*(int64_t *)object);
+        close(fd);
+    }
+    free(object);
+}
+
+static int count(ktbatch_call *call)
+{
+    return ktbatch_return_int(call, ++*(int64_t *)ktbatch_object(call));
+}
+
+KTBATCH_LIBRARY(KTBATCH_FUNCTION("go", go), KTBATCH_FUNCTION("nap", nap), KTBATCH_FUNCTION("echo", echo),
+                KTBATCH_FUNCTION("pid", pid), KTBATCH_FUNCTION("all_kinds", all_kinds), KTBATCH_FUNCTION("increment", increment),
+                KTBATCH_METHOD("count", count, object_new, object_free));

@@ -14,25 +14,36 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/outcome.h"
+#include "loop.h"
 
-#define CHANNEL_IN_SIZE (1u << 20)   /* of a usual channel; a larger message gets a larger one */
-#define CHANNEL_OUT_SIZE (1u << 20)
-
-struct channel_shared; /* the mapping */
+/* What of the mapping each side writes. */
+struct channel_tasks;
+struct channel_answers;
 
 struct channel {
-    struct channel_shared *shared;
+    char *mapping;
+    struct channel_tasks *tasks;
+    char *in_ring;
+    struct channel_answers *answers;
+    char *out_ring;
     uint32_t in_size, out_size;
-    int wake_executor, wake_session; /* eventfds */
-    int out, errout;                 /* memory files that the executor's stdout and stderr go to */
+    bool tight;
+    int wake_executor;         /* eventfd */
+    struct loop_source nudged; /* the session's eventfd; stays in the loop while the channel is in the pool */
+    void *owner;               /* whose it is, for nudged.ready(); NULL in the pool */
+    int out, errout;           /* memory files that the executor's stdout and stderr go to */
     /* the session's own, true positions */
     uint64_t in_head, in_tail, out_head;
     struct channel *next; /* in the pool */
 };
 
-/* One from the pool if it is of the usual size, else made. Both rings are empty. NULL with errno. */
-struct channel *channel_get(uint32_t in_size);
+/* One that can hold a message of `len` bytes of items, from the pool or made. `tight`: for a single task; all that both
+ * sides touch is one page then, if the task is small. Both rings are empty. NULL with errno. */
+struct channel *channel_get(size_t len, bool tight);
+/* Whether a message of that many bytes can ever find room in it. */
+bool channel_can_hold(const struct channel *c, size_t len);
 /* Back to the pool; nobody else has it any more. `spoiled`: its descriptors may be in others' hands: not used again. */
 void channel_put(struct channel *c, bool spoiled);
 
@@ -43,14 +54,14 @@ void channel_put(struct channel *c, bool spoiled);
 void channel_begin(struct channel *c, uint64_t position, int64_t skip, int64_t begun);
 /* Puts a message in (the items of a TASKS, a JSON array); false if there is no room for it now. `ret_position`: where it is. */
 bool channel_send(struct channel *c, int64_t first, int attempt, struct slice items, uint64_t *ret_position);
-/* The in_size of a channel that can hold a message of that many bytes. */
-uint32_t channel_size_for(size_t len);
 /* The messages before `position` are not needed any more. */
 void channel_release(struct channel *c, uint64_t position);
 /* Nothing after this many tasks of the session is begun; INT64_MAX: no limit. */
 void channel_limit(struct channel *c, int64_t tasks);
-/* How many tasks of the session the executor has begun, and when it began the last one. */
+/* How many tasks of the session the executor has begun, and when it began the last one (0: at this moment). */
 int64_t channel_begun(const struct channel *c, int64_t *ret_started);
+/* Whether the executor has asked for its first task: its object is built. */
+bool channel_open_for_tasks(const struct channel *c);
 /* Asks the executor to end when it is idle. */
 void channel_quit(struct channel *c);
 
@@ -67,20 +78,35 @@ int channel_receive(struct channel *c, struct buf *bytes);
 
 /* --- the executor's side --- */
 
-void channel_executor_starts(struct channel *c);
+/* Where the executor is, apart from what the session sees. In its own memory, out of reach of what the session writes. */
+struct channel_place {
+    struct channel *channel;
+    int wake_executor, wake_session; /* the descriptors' numbers in the executor */
+    uint64_t position, out_tail;
+    int64_t skip, begun;
+    bool in_message;
+    uint32_t message_size;
+    int attempt;
+    int64_t task;
+    struct json_iter items;
+};
+
+/* After the fork. From then on what the session writes is read-only, so that a wild pointer of the task's ends the task and
+ * not the session (not where the channel is tight: nothing follows there). */
+void channel_executor_starts(struct channel_place *place, struct channel *c, int wake_executor, int wake_session);
 struct channel_task {
     int64_t task;
     int attempt;
-    bool slept;        /* had to be waited for */
-    struct slice item; /* JSON text, in the ring */
+    bool slept;       /* had to be waited for */
+    struct json item; /* in the ring */
 };
 /* The next task; waits for it. False: the session wants no more. Marks it as begun. */
-bool channel_next(struct channel *c, struct channel_task *ret);
+bool channel_next(struct channel_place *place, struct channel_task *ret);
 /* When the task begun last was begun, clock_mono_us(): kept apart, since the executor measures it anyway. */
-void channel_started(struct channel *c, int64_t at);
+void channel_started(struct channel_place *place, int64_t at);
 /* Puts a record out; waits while there is no room. */
-void channel_put_record(struct channel *c, struct record header, struct slice bytes);
+void channel_put_record(struct channel_place *place, struct record header, struct slice bytes);
 /* Tells the session to look now. */
-void channel_nudge(struct channel *c);
+void channel_nudge(struct channel_place *place);
 
 #endif

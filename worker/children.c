@@ -2,11 +2,14 @@
 #include "children.h"
 
 #include <signal.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/clock.h"
 #include "loop.h"
 #include "process.h"
 
@@ -85,6 +88,54 @@ bool children_known(pid_t pid)
 int children_count(void)
 {
     return count;
+}
+
+/* --- orphans --- */
+
+#define SWEEP_US (10 * CLOCK_MS)
+#define SWEEPS_MAX 200 /* then what is left cannot be killed */
+
+static struct loop_timer sweep_timer;
+static int sweeps;
+
+/* Whether it may be a descendant of a child that runs. */
+static bool is_wanted(pid_t pid)
+{
+    CLEANUP_BUF struct buf mark = {0};
+    bool marked = process_variable(pid, CHILD_MARK, &mark), any_marked = false;
+    for (const struct child *c = all.next; c != &all; c = c->next) {
+        any_marked = any_marked || c->mark;
+        if (marked && c->mark && strcmp(c->mark, buf_cstr(&mark)) == 0)
+            return true;
+    }
+    return !marked && any_marked;
+}
+
+static void end_orphan(void *ctx, pid_t pid)
+{
+    int *n = ctx;
+    if (children_known(pid) || is_wanted(pid))
+        return;
+    (*n)++;
+    kill(pid, SIGKILL);
+}
+
+static void sweep(struct loop_timer *timer, int64_t now)
+{
+    int n = 0;
+    process_each_child(end_orphan, &n);
+    if (n && ++sweeps < SWEEPS_MAX)
+        loop_set(timer, now + SWEEP_US);
+}
+
+void children_end_orphans(void)
+{
+    /* Now, and once more: its own children may have to hand theirs on first. */
+    int n = 0;
+    process_each_child(end_orphan, &n);
+    sweeps = 0;
+    sweep_timer.fire = sweep;
+    loop_set(&sweep_timer, clock_mono_us() + SWEEP_US);
 }
 
 static void kill_one(void *ctx, pid_t pid)

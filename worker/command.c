@@ -12,65 +12,46 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "process.h"
 
 #define POOL_MAX 64
 
 static struct command *pool;
 static int pooled;
 
-static void destroy(struct command *c)
-{
-    for (int i = 0; i < 2; i++) {
-        loop_unwatch(&c->streams[i]);
-        if (c->streams[i].fd >= 0)
-            close(c->streams[i].fd);
-        if (c->write_ends[i] >= 0)
-            close(c->write_ends[i]);
-    }
-    loop_free_later(c);
-}
-
-struct command *command_get(void)
+struct command *command_new(void)
 {
     struct command *c = pool;
     if (c) {
         pool = c->next;
         pooled--;
-        c->next = NULL;
-        return c;
+        *c = (struct command){0};
+    } else {
+        c = MEM_NEW(struct command);
     }
-    c = MEM_NEW(struct command);
-    for (int i = 0; i < 2; i++)
-        c->streams[i].fd = c->write_ends[i] = -1;
-    for (int i = 0; i < 2; i++) {
-        int ends[2];
-        if (pipe2(ends, O_CLOEXEC)) {
-            destroy(c);
-            return NULL;
-        }
-        c->streams[i].fd = ends[0];
-        c->write_ends[i] = ends[1];
-        fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    }
+    c->streams[0].fd = c->streams[1].fd = -1;
     return c;
 }
 
-void command_put(struct command *c, bool spoiled)
+void command_close_stream(struct command *c, int stream)
 {
-    if (spoiled || pooled >= POOL_MAX) {
-        destroy(c);
+    loop_unwatch(&c->streams[stream]);
+    if (c->streams[stream].fd >= 0)
+        close(c->streams[stream].fd);
+    c->streams[stream].fd = -1;
+}
+
+void command_free(struct command *c)
+{
+    for (int i = 0; i < 2; i++)
+        command_close_stream(c, i);
+    if (pooled >= POOL_MAX) {
+        loop_free_later(c);
         return;
     }
-    for (int i = 0; i < 2; i++)
-        loop_unwatch(&c->streams[i]);
     c->next = pool;
     pool = c;
     pooled++;
-}
-
-void command_mark(char out[160], const char *run, int64_t task, int attempt)
-{
-    snprintf(out, 160, "KTBATCH_MARK=%.100s/%" PRId64 "/%d", run, task, attempt);
 }
 
 /* Strings in one block, and pointers to them: an argv or envp that is freed as a whole. */
@@ -129,10 +110,10 @@ static void add_env(struct words *w, struct json env)
     }
 }
 
-static void build_env(struct words *w, const struct command_setup *setup)
+static void build_env(struct words *w, const struct command_setup *setup, const char *mark)
 {
-    char text[160];
-    command_mark(text, setup->run, setup->task, setup->attempt);
+    char text[COMMAND_MARK_SIZE + 32];
+    snprintf(text, sizeof text, CHILD_MARK "=%s", mark);
     words_add(w, text, strlen(text), (struct json){0});
     snprintf(text, sizeof text, "KTBATCH_RUN=%.100s", setup->run);
     words_add(w, text, strlen(text), (struct json){0});
@@ -154,56 +135,106 @@ struct trouble {
     bool in_cwd;
 };
 
-_Noreturn static void child(const struct command *c, char **argv, char **env, const char *cwd, const sigset_t *mask,
-                            volatile struct trouble *trouble)
+_Noreturn static void child(const int ends[2], char **argv, const char *cwd, volatile struct trouble *trouble)
 {
+    sigset_t none;
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    dup2(c->write_ends[0], STDOUT_FILENO);
-    dup2(c->write_ends[1], STDERR_FILENO);
+    dup2(ends[0], STDOUT_FILENO);
+    dup2(ends[1], STDERR_FILENO);
     if (*cwd && chdir(cwd)) {
         trouble->code = errno;
         trouble->in_cwd = true;
         _exit(127);
     }
-    sigprocmask(SIG_SETMASK, mask, NULL);
-    execvpe(argv[0], argv, env);
+    process_default_limits();
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execvp(argv[0], argv);
     trouble->code = errno;
     _exit(127);
+}
+
+static int explain(const struct trouble *trouble, const char *program, const char *cwd, struct err *err)
+{
+    if (trouble->in_cwd)
+        err_sys(err, trouble->code, "cannot enter the folder %s", cwd);
+    else if (trouble->code == ENOENT && access(program, F_OK) == 0 && strchr(program, '/'))
+        err_set(err, ERR_SYSTEM, "cannot run %s: the interpreter that it names is missing", program);
+    else if (trouble->code == ENOENT)
+        err_set(err, ERR_SYSTEM, "no such program: %s%s", program, strchr(program, '/') ? "" : " (not found in PATH)");
+    else
+        err_sys(err, trouble->code, "cannot run %s", program);
+    err->class = ERR_BACKEND;
+    return -1;
+}
+
+/* Both pipes; ours are the read ends. */
+static int open_pipes(struct command *c, int ret_ends[2], struct err *err)
+{
+    for (int i = 0; i < 2; i++) {
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC)) {
+            int saved = errno;
+            if (i > 0)
+                close(ret_ends[0]);
+            return err_sys(err, saved, "cannot make a pipe");
+        }
+        fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        c->streams[i].fd = ends[0];
+        ret_ends[i] = ends[1];
+    }
+    return 0;
+}
+
+/* The frame that calls vfork() has nothing to lose. */
+static pid_t start_child(const int ends[2], char **argv, const char *cwd, volatile struct trouble *trouble)
+{
+    pid_t pid = vfork();
+    if (pid == 0)
+        child(ends, argv, cwd, trouble);
+    return pid;
+}
+
+static int spawn(struct command *c, char **argv, char **env, const char *cwd, struct err *err)
+{
+    volatile struct trouble trouble = {0};
+    int ends[2];
+    if (open_pipes(c, ends, err))
+        return -1;
+    /* The program is looked for in the PATH that the command will see. */
+    char **own = environ;
+    environ = env;
+    pid_t pid = start_child(ends, argv, cwd, &trouble);
+    int code = errno;
+    environ = own;
+    close(ends[0]);
+    close(ends[1]);
+    if (pid < 0)
+        return err_sys(err, code, "cannot start a process");
+    if (trouble.code) /* the child is reaped in passing, as nobody's */
+        return explain(&(struct trouble){trouble.code, trouble.in_cwd}, argv[0], cwd, err);
+    c->child.pid = pid;
+    c->child.mark = c->mark;
+    children_add(&c->child);
+    return 0;
 }
 
 int command_start(struct command *c, const struct command_setup *setup, struct err *err)
 {
     struct words argv = {0}, env = {0};
-    volatile struct trouble trouble = {0};
-    sigset_t none;
+    int failed = -1;
     struct json_iter it = json_iter(setup->argv);
     while (json_next(&it))
         words_add(&argv, "", 0, it.value);
-    build_env(&env, setup);
+    snprintf(c->mark, sizeof c->mark, "%.100s/%" PRId64 "/%d", setup->run, setup->task, setup->attempt);
+    build_env(&env, setup, c->mark);
     char **args = words_list(&argv), **envp = words_list(&env);
-    sigemptyset(&none);
-    pid_t pid = argv.n ? vfork() : -1;
-    if (pid == 0)
-        child(c, args, envp, setup->cwd, &none, &trouble);
-    int code = errno, result = 0;
     if (argv.n == 0)
-        result = err_set(err, ERR_BACKEND, "the command is empty");
-    else if (pid < 0)
-        result = err_sys(err, code, "cannot start a process");
-    else if (trouble.code && trouble.in_cwd)
-        result = err_sys(err, trouble.code, "cannot enter the folder %s", setup->cwd);
-    else if (trouble.code == ENOENT && !strchr(args[0], '/'))
-        result = err_set(err, ERR_BACKEND, "no such program: %s (not found in PATH)", args[0]);
-    else if (trouble.code)
-        result = err_sys(err, trouble.code, "cannot run %s", args[0]);
-    if (pid > 0) {
-        c->child.pid = pid;
-        if (result == 0)
-            children_add(&c->child);
-        /* else: reaped in passing, as nobody's */
-    }
+        err_set(err, ERR_BACKEND, "the command is empty");
+    else
+        failed = spawn(c, args, envp, setup->cwd, err);
     words_done(&argv);
     words_done(&env);
-    return result;
+    return failed;
 }

@@ -7,20 +7,22 @@
 #include "children.h"
 #include "loop.h"
 
+#define COMMAND_MARK_SIZE 160
+
 struct session;
 
 struct command {
     struct child child;
-    struct loop_source streams[2]; /* read ends of stdout and stderr; 0 and 1 */
-    int write_ends[2];
-    struct session *owner; /* who hears of it; NULL: nobody any more */
-    struct command *next; /* in the pool */
+    struct loop_source streams[2]; /* our ends of its stdout and stderr, 0 and 1; fd -1: read to its end, closed */
+    struct session *owner;         /* who hears of it; NULL: nobody any more */
+    char mark[COMMAND_MARK_SIZE];  /* its descendants carry it in their environment */
+    struct command *next;          /* in the pool */
 };
 
-/* One with its pipes, from the pool or made; not running. The caller sets child.exited and streams[].ready. NULL with errno. */
-struct command *command_get(void);
-/* Back. `spoiled`: somebody may still hold its pipes; they are not used again. */
-void command_put(struct command *c, bool spoiled);
+/* Never fails; not running. The caller sets child.exited and streams[].ready. */
+struct command *command_new(void);
+/* It must have ended, or never have been started. */
+void command_free(struct command *c);
 
 struct command_setup {
     struct json argv, env; /* of the task */
@@ -30,9 +32,10 @@ struct command_setup {
     int64_t task;
     int attempt;
 };
-/* Starts it, in a process group of its own, stdin empty. -1: it could not be started; `err` says why (for people). */
+/* Starts it, in a process group of its own, stdin empty. -1: it could not be started; `err` says why (for people), its
+ * class is ERR_SYSTEM if it was the machine's fault and not the command's. */
 int command_start(struct command *c, const struct command_setup *setup, struct err *err);
-/* The environment entry by which a process is known to be of that task. */
-void command_mark(char out[160], const char *run, int64_t task, int attempt);
+/* Closes our end of a stream. */
+void command_close_stream(struct command *c, int stream);
 
 #endif

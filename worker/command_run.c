@@ -13,17 +13,18 @@
 #include "session_inside.h"
 
 #define READ_SIZE (64u << 10)
+#define READS_MAX 64               /* in a row of one stream: somebody may write faster than we read */
 #define LAST_WORDS_MAX 2048        /* of stderr, kept for the message */
 #define MESSAGE_WORDS_MAX 200      /* of them, in the message */
 #define LEFT_GRACE (100 * CLOCK_MS) /* descendants have so long to go by themselves */
 #define LEFT_LOOK (10 * CLOCK_MS)
+#define LEFT_LIMIT (2 * CLOCK_S)    /* what cannot be killed in this time cannot be killed */
 
 /* Descendants of a command that has ended. */
 struct left {
     int count;
     char name[32];
-    char mark[160];
-    pid_t group;
+    const struct command *command;
     bool kill;
 };
 
@@ -34,25 +35,35 @@ static void keep_last_words(struct buf *b, struct slice more)
         buf_consume(b, b->len - LAST_WORDS_MAX);
 }
 
-/* Reads what is there; false when there is nothing more for now. */
+/* Reads some of what is there; false when there is nothing more for now. */
 static bool read_stream(struct session *s, int stream)
 {
-    char bytes[READ_SIZE];
-    ssize_t n = read(s->run.command->streams[stream].fd, bytes, sizeof bytes);
-    if (n <= 0)
+    static char bytes[READ_SIZE];
+    struct command *c = s->run.command;
+    if (c->streams[stream].fd < 0)
         return false;
+    ssize_t n = read(c->streams[stream].fd, bytes, sizeof bytes);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        command_close_stream(c, stream);
+    if (n <= 0)
+        return n < 0 && errno == EINTR;
     session_output(s, stream + 1, (struct slice){bytes, (size_t)n});
     if (stream == 1)
         keep_last_words(&s->run.last_words, (struct slice){bytes, (size_t)n});
-    return (size_t)n == sizeof bytes;
+    return true;
+}
+
+static void read_streams(struct session *s)
+{
+    for (int i = 0; i < 2; i++)
+        for (int n = 0; n < READS_MAX && read_stream(s, i); n++)
+            ;
 }
 
 static void stream_ready(struct command *c, int stream)
 {
     struct session *s = c->owner;
-    if (!s)
-        return;
-    if (session_clogged(s))
+    if (!s || session_clogged(s))
         loop_unwatch(&c->streams[stream]);
     else
         read_stream(s, stream);
@@ -72,8 +83,8 @@ static void err_ready(struct loop_source *source, uint32_t events)
 
 void command_resume_reading(struct session *s)
 {
-    if (s->run.command && !s->run.ended)
-        for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++)
+        if (s->run.command && s->run.command->streams[i].fd >= 0)
             loop_watch(&s->run.command->streams[i], EPOLLIN);
 }
 
@@ -95,32 +106,31 @@ static struct slice last_line(const struct buf *b)
 static void count_left(void *ctx, pid_t pid)
 {
     struct left *left = ctx;
+    CLEANUP_BUF struct buf mark = {0};
     if (children_known(pid))
         return;
-    if (getpgid(pid) != left->group && !process_has_mark(pid, left->mark))
+    if (getpgid(pid) != left->command->child.pid &&
+        !(process_variable(pid, CHILD_MARK, &mark) && strcmp(buf_cstr(&mark), left->command->mark) == 0))
         return;
-    char name[32];
-    process_name(pid, name);
     if (left->count++ == 0)
-        memcpy(left->name, name, sizeof name);
+        process_name(pid, left->name);
     if (left->kill)
         kill(pid, SIGKILL);
 }
 
 /* Descendants that are still there: in the command's group, or anywhere with its mark and come to us as orphans. */
-static struct left find_left(struct session *s, bool with_kill)
+static struct left find_left(const struct command *c, bool with_kill)
 {
-    struct left left = {.group = s->run.command->child.pid, .kill = with_kill, .name = "?"};
-    command_mark(left.mark, s->setup.run.p, s->run.task, s->run.attempt);
+    struct left left = {.command = c, .kill = with_kill, .name = "?"};
     process_each_child(count_left, &left);
-    if (left.count == 0 && process_group_alive(left.group))
+    if (left.count == 0 && process_group_alive(c->child.pid))
         left.count = 1;
     if (with_kill)
-        kill(-left.group, SIGKILL);
+        kill(-c->child.pid, SIGKILL);
     return left;
 }
 
-static void answer(struct session *s, const struct left *left)
+static void answer(struct session *s)
 {
     struct running_command *run = &s->run;
     int64_t us = run->ended_at - run->started;
@@ -137,23 +147,22 @@ static void answer(struct session *s, const struct left *left)
         struct slice words = last_line(&run->last_words);
         snprintf(text, sizeof text, "exit %d%s%.*s", WEXITSTATUS(run->status), words.len ? ": " : "", (int)words.len, words.p);
         session_failed(s, run->started, us, OUTCOME_EXIT, WEXITSTATUS(run->status), text);
-    } else if (left->count) {
+    } else if (run->left) {
         CLEANUP_BUF struct buf message = {0};
-        process_left_text(&message, left->count, left->name);
+        process_left_text(&message, run->left, run->left_name);
         session_failed(s, run->started, us, OUTCOME_ERROR, 0, buf_cstr(&message));
     } else {
         session_result(s, run->started, us, (struct slice){"null", 4});
     }
 }
 
-static void finish(struct session *s, const struct left *left)
+static void finish(struct session *s)
 {
-    for (int i = 0; i < 2; i++)
-        while (read_stream(s, i))
-            ;
-    answer(s, left);
-    command_put(s->run.command, left->count > 0);
+    struct command *c = s->run.command;
+    read_streams(s);
+    answer(s);
     s->run.command = NULL;
+    command_free(c);
     buf_clear(&s->run.last_words);
     loop_unset(&s->work);
     session_slot_free(s);
@@ -161,23 +170,45 @@ static void finish(struct session *s, const struct left *left)
         command_start_next(s);
 }
 
+/* After its end: what it has left behind has a moment to go, then is killed. Somebody who holds its output open, and is not
+ * to be found, has left it too. */
+static void look_for_left(struct session *s, int64_t now)
+{
+    struct running_command *run = &s->run;
+    bool late = now - run->ended_at >= LEFT_GRACE || run->timed_out;
+    if (!session_clogged(s))
+        read_streams(s);
+    bool held = run->command->streams[0].fd >= 0 || run->command->streams[1].fd >= 0;
+    struct left left = find_left(run->command, late);
+    if (left.count == 0 && (!held || late)) {
+        if (held && run->left == 0)
+            run->left = 1;
+        finish(s);
+        return;
+    }
+    if (late && run->left == 0) {
+        run->left = left.count;
+        memcpy(run->left_name, left.name, sizeof run->left_name);
+    }
+    if (now - run->ended_at >= LEFT_LIMIT)
+        finish(s);
+    else
+        loop_set(&s->work, now + LEFT_LOOK);
+}
+
 void command_look(struct session *s, int64_t now)
 {
     struct running_command *run = &s->run;
     if (!run->command)
         return;
-    if (!run->ended) {
-        /* Only its time limit sets the timer while it runs. */
-        run->timed_out = true;
-        find_left(s, true);
-        kill(run->command->child.pid, SIGKILL);
+    if (run->ended) {
+        look_for_left(s, now);
         return;
     }
-    struct left left = find_left(s, now - run->ended_at >= LEFT_GRACE || run->timed_out);
-    if (left.count == 0 || left.kill)
-        finish(s, &left);
-    else
-        loop_set(&s->work, now + LEFT_LOOK);
+    /* Only its time limit sets the timer while it runs. */
+    run->timed_out = true;
+    find_left(run->command, true);
+    kill(run->command->child.pid, SIGKILL);
 }
 
 static void on_ended(struct child *child, int status)
@@ -186,7 +217,8 @@ static void on_ended(struct child *child, int status)
     struct session *s = c->owner;
     if (!s) {
         kill(-child->pid, SIGKILL);
-        command_put(c, true);
+        command_free(c);
+        children_end_orphans();
         return;
     }
     s->run.status = status;
@@ -205,38 +237,37 @@ static bool next_item(struct session *s, struct batch **ret)
     return false;
 }
 
+/* False: it could not be started, and has been answered for. */
+static bool start(struct session *s, const struct batch *b)
+{
+    struct command *c = command_new();
+    struct running_command *run = &s->run;
+    struct err err = ERR_INIT;
+    struct buf words = run->last_words;
+    c->owner = s;
+    c->child.exited = on_ended;
+    c->streams[0].ready = out_ready;
+    c->streams[1].ready = err_ready;
+    *run = (struct running_command){.started = clock_mono_us(), .last_words = words, .left_name = "?"};
+    const struct command_setup setup = {json_get(b->items.value, "argv"), json_get(b->items.value, "env"), s->setup.env,
+                                        s->setup.cwd.len ? s->setup.cwd.p : "", s->setup.run.p, b->first + b->done, b->attempt};
+    if (command_start(c, &setup, &err)) {
+        command_free(c);
+        session_failed(s, run->started, 0, err.class == ERR_SYSTEM ? OUTCOME_LOST : OUTCOME_REFUSED, 0, err.text);
+        return false;
+    }
+    run->command = c;
+    command_resume_reading(s);
+    if (s->setup.timeout_us)
+        loop_set(&s->work, run->started + s->setup.timeout_us);
+    return true;
+}
+
 void command_start_next(struct session *s)
 {
     struct batch *b;
-    while (!s->ending && !s->run.command && next_item(s, &b)) {
-        struct command *c = command_get();
-        struct err err = ERR_INIT;
-        if (!c) {
-            session_break(s);
-            return;
-        }
-        c->owner = s;
-        c->child.exited = on_ended;
-        c->streams[0].ready = out_ready;
-        c->streams[1].ready = err_ready;
-        struct running_command *run = &s->run;
-        struct buf words = run->last_words;
-        *run = (struct running_command){.task = b->first + b->done, .attempt = b->attempt, .started = clock_mono_us(),
-                                        .last_words = words};
-        const struct command_setup setup = {json_get(b->items.value, "argv"), json_get(b->items.value, "env"), s->setup.env,
-                                            s->setup.cwd.len ? s->setup.cwd.p : "", s->setup.run.p, run->task, run->attempt};
-        if (command_start(c, &setup, &err)) {
-            c->owner = NULL;
-            command_put(c, false);
-            session_failed(s, run->started, 0, OUTCOME_REFUSED, 0, err.text);
-            continue;
-        }
-        run->command = c;
-        for (int i = 0; i < 2; i++)
-            loop_watch(&c->streams[i], EPOLLIN);
-        if (s->setup.timeout_us)
-            loop_set(&s->work, run->started + s->setup.timeout_us);
-    }
+    while (!s->ending && !s->run.command && next_item(s, &b) && !start(s, b))
+        ;
     if (!s->run.command)
         session_slot_free(s);
 }
@@ -246,11 +277,13 @@ void command_end(struct session *s)
     struct command *c = s->run.command;
     if (!c)
         return;
-    find_left(s, true);
     s->run.command = NULL;
     c->owner = NULL;
-    if (s->run.ended)
-        command_put(c, true);
-    else
+    find_left(c, true);
+    if (s->run.ended) {
+        command_free(c);
+        children_end_orphans();
+    } else {
         kill(c->child.pid, SIGKILL);
+    }
 }

@@ -5,16 +5,22 @@
  * - output: stdout and stderr are memory files whose first page is mapped and filled with 0xff; a write shows there.
  * - a closed stdout: asked of the kernel only if the call took as long as a system call takes, and every so many calls.
  * - children left behind: asked only if the call took as long as making a process takes.
+ *
+ * Before the call a child takes care to touch few pages, since each costs a fault: bare system calls in the place of libc's
+ * wrappers, which lie far apart, and all that is written in one struct.
  */
 #include "executor.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,24 +31,23 @@
 #include "task_api.h"
 
 #define WINDOW 4096
-#define SYSCALL_NS 1000     /* a call that closed a stream takes longer */
 #define FORK_NS 10000       /* no call that made a process is faster */
 #define LONG_NS 1000000     /* the answer of such a call is told at once, not when the session looks next */
 #define LOOK_EVERY 256      /* calls */
 #define PROGRESS_US 250000  /* PROGRESS at most so often */
 #define CHILD_ROUNDS 100    /* rounds of killing what was left behind */
+#define PIECE (256u << 10)  /* of output */
+#define RESULT_MAX (RECORD_MAX - (1u << 20)) /* fits one frame */
 
-static struct ktbatch_call call;
-static struct channel *channel;
-static unsigned char *windows[2]; /* first pages of stdout and stderr */
-static int64_t progress_said;
-
-void executor_prepare(void)
-{
-    buf_reserve(&call.result, 4096);
-    /* Nothing that a call prints may be in a buffer when it crashes. Set here, so that no child pays for it. */
-    setvbuf(stdout, NULL, _IONBF, 0);
-}
+static _Alignas(4096) struct {
+    struct channel_place place;
+    unsigned char *windows[2]; /* first pages of stdout and stderr; NULL in a one-shot executor */
+    int64_t progress_said;
+    unsigned calls;
+    struct ktbatch_call call;
+} self;
+static int64_t close_ns;
+static bool has_threads; /* libraries have started some */
 
 static int64_t now_ns(void)
 {
@@ -53,23 +58,26 @@ static int64_t now_ns(void)
 
 static void put_failed(enum outcome outcome, int64_t at, int64_t us, const char *message)
 {
-    channel_put_record(channel,
+    channel_put_record(&self.place,
                        (struct record){.len = (uint32_t)strlen(message), .kind = RECORD_FAILED, .detail = (uint16_t)outcome,
                                        .at = at, .us = us},
                        slice_str(message));
 }
 
-/* Reads the file behind stdout or stderr, and empties it. */
-void executor_take_output(int fd, struct buf *out)
+/* --- what a task prints --- */
+
+void executor_take_output(int fd, void (*take)(void *ctx, struct slice piece), void *ctx)
 {
+    CLEANUP_BUF struct buf piece = {0};
     off_t len = lseek(fd, 0, SEEK_CUR);
     if (len <= 0)
         return;
     for (off_t at = 0; at < len;) {
-        ssize_t n = pread(fd, buf_reserve(out, (size_t)(len - at)), (size_t)(len - at), at);
+        size_t want = len - at < (off_t)PIECE ? (size_t)(len - at) : PIECE;
+        ssize_t n = pread(fd, buf_reserve(&piece, want), want, at);
         if (n <= 0)
             break;
-        out->len += (size_t)n;
+        take(ctx, (struct slice){piece.data, (size_t)n});
         at += n;
     }
     lseek(fd, 0, SEEK_SET);
@@ -79,41 +87,69 @@ void executor_take_output(int fd, struct buf *out)
 
 static void fill_window(int stream)
 {
-    if (ftruncate(stream + 1, WINDOW) == 0)
-        memset(windows[stream], 0xff, WINDOW);
+    if (ftruncate(EXECUTOR_OUT_FD + stream, WINDOW) == 0)
+        memset(self.windows[stream], 0xff, WINDOW);
+}
+
+static void map_windows(void)
+{
+    for (int stream = 0; stream < 2; stream++) {
+        int fd = EXECUTOR_OUT_FD + stream;
+        if (dup3(stream + 1, fd, O_CLOEXEC) < 0 || ftruncate(fd, WINDOW))
+            _exit(127);
+        void *p = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (p == MAP_FAILED)
+            _exit(127);
+        self.windows[stream] = p;
+        fill_window(stream);
+    }
+}
+
+static void put_piece(void *ctx, struct slice piece)
+{
+    const int *stream = ctx;
+    channel_put_record(&self.place,
+                       (struct record){.len = (uint32_t)piece.len, .kind = RECORD_OUTPUT, .detail = (uint16_t)(*stream + 1)}, piece);
 }
 
 static void put_output(void)
 {
-    static struct buf text;
     for (int stream = 0; stream < 2; stream++) {
-        buf_clear(&text);
-        executor_take_output(stream + 1, &text);
-        for (size_t at = 0; at < text.len;) {
-            size_t n = text.len - at < RECORD_MAX ? text.len - at : RECORD_MAX;
-            channel_put_record(channel, (struct record){.len = (uint32_t)n, .kind = RECORD_OUTPUT, .detail = (uint16_t)(stream + 1)},
-                               (struct slice){text.data + at, n});
-            at += n;
-        }
-        if (windows[stream])
-            fill_window(stream);
+        executor_take_output(EXECUTOR_OUT_FD + stream, put_piece, &stream);
+        fill_window(stream);
     }
-    if (text.cap > (1u << 20))
-        buf_done(&text);
 }
 
 static bool printed(void)
 {
     uint64_t out, err;
-    memcpy(&out, windows[0], sizeof out);
-    memcpy(&err, windows[1], sizeof err);
+    memcpy(&out, self.windows[0], sizeof out);
+    memcpy(&err, self.windows[1], sizeof err);
     return out != UINT64_MAX || err != UINT64_MAX;
 }
 
 static bool streams_closed(void)
 {
-    return lseek(STDOUT_FILENO, 0, SEEK_CUR) < 0 || lseek(STDERR_FILENO, 0, SEEK_CUR) < 0;
+    struct pollfd fds[] = {{STDOUT_FILENO, 0, 0}, {STDERR_FILENO, 0, 0}};
+    return poll(fds, 2, 0) > 0 && ((fds[0].revents | fds[1].revents) & POLLNVAL);
 }
+
+/* How long closing a stream takes at the least on this machine: half of the best of some. A call that was faster closed
+ * none, and need not be looked after. */
+static int64_t time_of_close(void)
+{
+    int64_t best = INT64_MAX;
+    for (int i = 0; i < 16; i++) {
+        int fd = dup(STDIN_FILENO);
+        int64_t before = now_ns();
+        close(fd);
+        int64_t ns = now_ns() - before;
+        best = ns < best ? ns : best;
+    }
+    return best / 2;
+}
+
+/* --- what it leaves behind --- */
 
 struct left {
     int count;
@@ -149,92 +185,96 @@ static int end_children(struct left *left)
     return left->count;
 }
 
-/* Whether the call left processes behind: then they are ended, and that is the task's answer. */
-static bool left_children(int64_t at, int64_t us)
-{
-    struct left left = {0};
-    if (!end_children(&left))
-        return false;
-    CLEANUP_BUF struct buf text = {0};
-    process_left_text(&text, left.count, left.name);
-    put_failed(OUTCOME_ERROR, at, us, buf_cstr(&text));
-    return true;
-}
-
 static void say_progress(struct ktbatch_call *c, double fraction, const char *text)
 {
     int64_t now = clock_mono_us();
     (void)c;
-    if (now - progress_said < PROGRESS_US)
+    if (now - self.progress_said < PROGRESS_US || isnan(fraction))
         return;
-    progress_said = now;
+    self.progress_said = now;
+    fraction = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
     size_t len = strnlen(text, CALL_MESSAGE_MAX);
-    channel_put_record(channel, (struct record){.len = (uint32_t)len, .kind = RECORD_PROGRESS, .at = (int64_t)(fraction * 1e6)},
+    channel_put_record(&self.place,
+                       (struct record){.len = (uint32_t)len, .kind = RECORD_PROGRESS, .at = (int64_t)(fraction * 1e6)},
                        (struct slice){text, len});
-    channel_nudge(channel);
+    channel_nudge(&self.place);
 }
 
-/* What the call left in the process besides its answer. Returns whether a fresh executor must go on. */
-static bool look_around(int64_t ns, int64_t at, bool *inout_ok)
+/* What the call left in the process besides its answer; NULL if nothing is wrong. `ret_renew`: a fresh executor must go on. */
+static const char *what_is_wrong(int64_t ns, struct buf *text, bool *ret_renew)
 {
-    static unsigned calls;
-    if (printed())
-        put_output();
-    if (ns >= SYSCALL_NS || ++calls % LOOK_EVERY == 0) {
-        if (streams_closed()) {
-            put_failed(OUTCOME_ERROR, at, ns / 1000, "closed its standard output or error");
-            *inout_ok = false;
-            return true;
-        }
+    if ((ns >= close_ns || ++self.calls % LOOK_EVERY == 0) && streams_closed()) {
+        *ret_renew = true;
+        return "closed its standard output or error";
     }
-    if (ns >= FORK_NS && left_children(at, ns / 1000))
-        *inout_ok = false;
-    return false;
+    if (ns < FORK_NS)
+        return NULL;
+    struct left left = {0};
+    if (end_children(&left) == 0)
+        return NULL;
+    buf_clear(text);
+    process_left_text(text, left.count, left.name);
+    return buf_cstr(text);
 }
 
 static void put_answer(int64_t at, int64_t us)
 {
-    if (call.failed)
-        put_failed(OUTCOME_ERROR, at, us, call.message);
-    else if (call.result.len > RECORD_MAX - (1u << 20))
+    struct ktbatch_call *call = &self.call;
+    if (call->failed)
+        put_failed(OUTCOME_ERROR, at, us, call->message);
+    else if (call->result.len > RESULT_MAX)
         put_failed(OUTCOME_ERROR, at, us, "the result is larger than 63 MiB");
     else
-        channel_put_record(channel,
-                           (struct record){.len = (uint32_t)call.result.len, .kind = RECORD_RESULT, .at = at, .us = us},
-                           buf_slice(&call.result));
+        channel_put_record(&self.place,
+                           (struct record){.len = (uint32_t)call->result.len, .kind = RECORD_RESULT, .at = at, .us = us},
+                           buf_slice(&call->result));
+}
+
+/* Returns whether a fresh executor must go on. */
+static bool finish_call(int64_t ns, int64_t at)
+{
+    CLEANUP_BUF struct buf text = {0};
+    bool renew = false;
+    if (self.windows[0] && printed())
+        put_output();
+    const char *wrong = what_is_wrong(ns, &text, &renew);
+    if (wrong && !self.call.failed)
+        put_failed(OUTCOME_ERROR, at, ns / 1000, wrong);
+    else
+        put_answer(at, ns / 1000);
+    return renew;
 }
 
 static void run_call(const struct executor_setup *setup, const struct channel_task *task)
 {
-    if (!task_call_begin(&call, task->task, task->attempt, (struct json){task->item.p, task->item.len}))
+    if (!task_call_begin(&self.call, task->task, task->attempt, task->item))
         return;
-    setup->function->call(&call);
-    task_call_end(&call);
+    setup->function->call(&self.call);
+    task_call_end(&self.call);
 }
 
 static bool build_object(const struct executor_setup *setup)
 {
-    call.failed = call.returned = false;
-    call.n_args = 0;
+    struct ktbatch_call *call = &self.call;
+    call->failed = call->returned = false;
+    call->n_args = 0;
     if (!setup->function->object_new)
         return true;
-    call.object = setup->function->object_new(&call);
-    if (!call.object && !call.failed)
-        task_api.fail(&call, "the object could not be built (no reason given)");
-    return call.object != NULL;
+    call->object = setup->function->object_new(call);
+    if (!call->object && !call->failed)
+        task_api.fail(call, "the object could not be built (no reason given)");
+    return call->object != NULL && !call->failed;
 }
 
 _Noreturn static void run_one(const struct executor_setup *setup)
 {
     struct channel_task task;
-    channel_next(channel, &task);
-    int64_t at = clock_mono_us();
-    channel_started(channel, at);
+    channel_next(&self.place, &task);
+    int64_t begun = now_ns();
+    channel_started(&self.place, begun / 1000);
     if (build_object(setup))
         run_call(setup, &task);
-    int64_t us = clock_mono_us() - at;
-    if (!left_children(at, us))
-        put_answer(at, us);
+    finish_call(now_ns() - begun, begun / 1000);
     _exit(0);
 }
 
@@ -243,35 +283,33 @@ _Noreturn static void run_many(const struct executor_setup *setup)
     struct channel_task task;
     bool built = build_object(setup);
     char reason[CALL_MESSAGE_MAX];
-    memcpy(reason, call.message, sizeof reason);
+    memcpy(reason, self.call.message, sizeof reason);
     int64_t before = now_ns();
-    while (channel_next(channel, &task)) {
+    while (channel_next(&self.place, &task)) {
         /* A task begins when the one before it ended, unless it had to be waited for. */
         if (task.slept)
             before = now_ns();
-        channel_started(channel, before / 1000);
+        channel_started(&self.place, before / 1000);
         if (built) {
             run_call(setup, &task);
         } else {
-            call.failed = true;
-            memcpy(call.message, reason, sizeof reason);
+            self.call.failed = true;
+            memcpy(self.call.message, reason, sizeof reason);
         }
-        int64_t after = now_ns(), ns = after - before, at = before / 1000;
-        bool ok = true;
-        bool renew = look_around(ns, at, &ok);
-        if (ok)
-            put_answer(at, ns / 1000);
-        if (renew)
+        int64_t after = now_ns(), ns = after - before;
+        if (finish_call(ns, before / 1000))
             _exit(EXECUTOR_RENEW);
         if (ns >= LONG_NS)
-            channel_nudge(channel);
+            channel_nudge(&self.place);
         before = after;
     }
-    if (call.object && setup->function->object_free)
-        setup->function->object_free(call.object);
+    if (self.call.object && setup->function->object_free)
+        setup->function->object_free(self.call.object);
     fflush(NULL);
     _exit(0);
 }
+
+/* --- the start --- */
 
 static void set_environment(struct json env)
 {
@@ -284,60 +322,81 @@ static void set_environment(struct json env)
     }
 }
 
-static void map_windows(void)
+/* Nothing of the parent's stays open: not the connection, not other tasks' output. */
+static void close_the_rest(void)
 {
-    for (int stream = 0; stream < 2; stream++) {
-        if (ftruncate(stream + 1, WINDOW))
-            _exit(127);
-        void *p = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, stream + 1, 0);
-        if (p == MAP_FAILED)
-            _exit(127);
-        windows[stream] = p;
-        fill_window(stream);
-    }
+    if (syscall(SYS_close_range, EXECUTOR_ERR_FD + 1, ~0U, 0) == 0)
+        return;
+    for (long fd = EXECUTOR_ERR_FD + 1, end = sysconf(_SC_OPEN_MAX); fd < end; fd++)
+        close((int)fd);
+}
+
+_Noreturn static void cannot_enter(const char *folder)
+{
+    struct channel_task task;
+    CLEANUP_BUF struct buf text = {0};
+    buf_printf(&text, "cannot enter the folder %s: %s", folder, strerror(errno));
+    while (channel_next(&self.place, &task))
+        put_failed(OUTCOME_REFUSED, clock_mono_us(), 0, buf_cstr(&text));
+    _exit(0);
 }
 
 _Noreturn static void child(struct channel *c, const struct executor_setup *setup, pid_t parent)
 {
-    sigset_t none;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
+    uint64_t no_signals = 0;
+    syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+    if (syscall(SYS_getppid) != parent)
         _exit(127);
-    setpgid(0, 0);
-    dup2(c->out, STDOUT_FILENO);
-    dup2(c->errout, STDERR_FILENO);
-    dup3(c->wake_executor, EXECUTOR_WAKE_FD, O_CLOEXEC);
-    dup3(c->wake_session, EXECUTOR_NUDGE_FD, O_CLOEXEC);
-    close_range(EXECUTOR_NUDGE_FD + 1, ~0U, 0);
-    c->wake_executor = EXECUTOR_WAKE_FD;
-    c->wake_session = EXECUTOR_NUDGE_FD;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    channel = c;
-    channel_executor_starts(c);
-    call.names = setup->names;
-    call.object_json = setup->object;
-    call.object = NULL;
-    call.progress = say_progress;
+    syscall(SYS_setpgid, 0, 0);
+    syscall(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1);
+    syscall(SYS_dup3, c->out, STDOUT_FILENO, 0);
+    syscall(SYS_dup3, c->errout, STDERR_FILENO, 0);
+    syscall(SYS_dup3, c->wake_executor, EXECUTOR_WAKE_FD, O_CLOEXEC);
+    syscall(SYS_dup3, c->nudged.fd, EXECUTOR_NUDGE_FD, O_CLOEXEC);
+    close_the_rest();
+    process_default_limits();
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof no_signals);
+    channel_executor_starts(&self.place, c, EXECUTOR_WAKE_FD, EXECUTOR_NUDGE_FD);
+    self.call.names = setup->names;
+    self.call.object_json = setup->object;
+    self.call.object = NULL;
+    self.call.progress = say_progress;
     set_environment(setup->env);
     if (*setup->cwd && chdir(setup->cwd))
-        setup = NULL;
-    if (!setup) {
-        struct channel_task task;
-        while (channel_next(c, &task))
-            put_failed(OUTCOME_REFUSED, clock_mono_us(), 0, "cannot enter the folder to run in");
-        _exit(0);
-    }
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
+        cannot_enter(setup->cwd);
     if (setup->one_shot)
         run_one(setup);
     map_windows();
     run_many(setup);
 }
 
+void executor_prepare(void)
+{
+    close_ns = time_of_close();
+    buf_reserve(&self.call.result, 4096);
+    /* What a task has printed must not die with it in a buffer. Nothing of ours prints there after this. */
+    setvbuf(stdout, NULL, _IONBF, 0);
+}
+
+void executor_library_loaded(void)
+{
+    has_threads = process_threads() != 1;
+}
+
+/* fork() without what libc and libraries have to put in order around it, and the pages which that touches. A library that has
+ * started threads needs it: it has handlers that stop them before and start them after. */
+static pid_t bare_fork(void)
+{
+#ifdef HAVE__FORK
+    if (!has_threads)
+        return _Fork();
+#endif
+    return fork();
+}
+
 pid_t executor_start(struct channel *c, const struct executor_setup *setup)
 {
-    pid_t parent = getpid(), pid = _Fork();
+    pid_t parent = getpid(), pid = bare_fork();
     if (pid == 0)
         child(c, setup, parent);
     return pid;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "channel.h"
 #include "ktbatch_task.h"
@@ -23,16 +24,22 @@ struct executor_setup {
  * because the task's answer has come. */
 #define EXECUTOR_RENEW 0 /* has answered; a fresh one shall go on */
 
+/* One that was asked to end has so long. */
+#define EXECUTOR_END_US (2 * CLOCK_S)
+
 /* Makes what all executors share (call it once, early): buffers that a forked child then need not allocate. */
 void executor_prepare(void);
+/* Call it after each library that is loaded. */
+void executor_library_loaded(void);
 /* Forks. Returns the child's pid, or -1 with errno. */
 pid_t executor_start(struct channel *c, const struct executor_setup *setup);
 
-/* What stdout (stderr) of a channel's last executor holds: appended to `out`, and emptied. Only while no executor runs. */
-void executor_take_output(int fd, struct buf *out);
+/* What stdout (stderr) of a channel's last executor holds, piece by piece; then it is emptied. Only while no executor
+ * runs. */
+void executor_take_output(int fd, void (*take)(void *ctx, struct slice piece), void *ctx);
 
-/* Descriptors that an executor has besides 0, 1, 2; the process that forks keeps them occupied. */
-#define EXECUTOR_WAKE_FD 3
-#define EXECUTOR_NUDGE_FD 4
+/* Descriptors that an executor has besides 0, 1, 2; the process that forks keeps them occupied. The last two are stdout and
+ * stderr once more, for when the task has closed its own. */
+enum executor_fd { EXECUTOR_WAKE_FD = 3, EXECUTOR_NUDGE_FD, EXECUTOR_OUT_FD, EXECUTOR_ERR_FD };
 
 #endif

@@ -12,52 +12,89 @@
 #include "process.h"
 #include "session_inside.h"
 
-#define LOOK_US 3000            /* answers of tiny tasks are taken so often */
-#define END_US (2 * CLOCK_S)    /* an executor that was asked to end has so long */
-#define PIECE (1u << 20)
+#define LOOK_US 3000            /* answers of tiny tasks are taken so often; more than the executor's LONG_NS */
+#define FAILED_BUILDS_MAX 3     /* then the object's failure is the answer to all tasks that are there */
+#define RECORDS_KEPT (4u << 20)
+#define TIME_MAX (INT64_C(1) << 60)
+#define POOL_MAX 64
 
-static void take_answers(struct session *s);
+static struct executor *pool;
+static int pooled;
+
+static struct executor *new_executor(void)
+{
+    struct executor *e = pool;
+    if (!e)
+        return MEM_NEW(struct executor);
+    pool = e->next;
+    pooled--;
+    *e = (struct executor){0};
+    return e;
+}
 
 static void free_executor(struct executor *e, bool spoiled)
 {
-    loop_unwatch(&e->nudge);
     loop_unset(&e->overdue);
     channel_put(e->channel, spoiled);
-    loop_free_later(e);
+    if (pooled >= POOL_MAX) {
+        loop_free_later(e);
+        return;
+    }
+    e->next = pool;
+    pool = e;
+    pooled++;
 }
 
-static void on_overdue(struct loop_timer *timer, int64_t now)
+static void kill_executor(const struct executor *e)
 {
-    struct executor *e = (struct executor *)(void *)((char *)timer - offsetof(struct executor, overdue));
-    (void)now;
     kill(-e->child.pid, SIGKILL);
     kill(e->child.pid, SIGKILL);
 }
 
+static void on_overdue(struct loop_timer *timer, int64_t now)
+{
+    (void)now;
+    kill_executor((struct executor *)(void *)((char *)timer - offsetof(struct executor, overdue)));
+}
+
 static void on_nudge(struct loop_source *source, uint32_t events)
 {
-    struct executor *e = (struct executor *)(void *)((char *)source - offsetof(struct executor, nudge));
+    struct channel *c = (struct channel *)(void *)((char *)source - offsetof(struct channel, nudged));
+    struct executor *e = c->owner;
     uint64_t n;
     ssize_t ignored = read(source->fd, &n, sizeof n);
     (void)ignored;
     (void)events;
-    if (e->session)
+    if (e && e->session)
         function_look(e->session, clock_mono_us());
 }
 
 static void on_ended(struct child *child, int status);
 
-static bool start(struct session *s, struct channel *c)
+/* An executor that is not running yet, with a channel for messages of that size. */
+static int add_executor(struct session *s, size_t len)
 {
-    struct executor *e = MEM_NEW(struct executor);
+    struct channel *c = channel_get(len, s->setup.tasks == 1);
+    if (!c)
+        return -1;
+    struct executor *e = new_executor();
     e->channel = c;
     e->session = s;
     e->child.exited = on_ended;
     e->overdue.fire = on_overdue;
-    e->nudge = (struct loop_source){.fd = c->wake_session, .ready = on_nudge};
     e->begun_before = s->answered;
+    e->limit = INT64_MAX;
+    c->owner = e;
+    c->nudged.ready = on_nudge;
     s->executor = e;
-    return true;
+    return loop_watch(&c->nudged, EPOLLIN);
+}
+
+static void set_limit(struct session *s)
+{
+    struct executor *e = s->executor;
+    int64_t limit = s->cautious && s->answered + 1 < e->limit ? s->answered + 1 : e->limit;
+    channel_limit(e->channel, limit);
 }
 
 /* Forks the executor of `s->executor`, to begin with the head task. */
@@ -67,21 +104,22 @@ static void launch(struct session *s)
     const struct executor_setup setup = {s->function, s->setup.object, s->setup.names, s->setup.env,
                                          s->setup.cwd.len ? s->setup.cwd.p : "", s->setup.tasks == 1};
     e->begun_before = s->answered;
+    e->timed_out = e->mad = false;
     channel_begin(e->channel, s->first ? s->first->position : e->channel->in_tail, s->first ? s->first->done : 0, s->answered);
+    set_limit(s);
+    e->launched = clock_mono_us();
     e->child.pid = executor_start(e->channel, &setup);
-    if (e->child.pid < 0) {
-        char text[128];
-        snprintf(text, sizeof text, "cannot start a process: %s", strerrorname_np(errno));
-        int64_t now = clock_mono_us();
-        while (s->first)
-            session_failed(s, now, 0, OUTCOME_LOST, 0, text);
-        s->executor = NULL;
-        free_executor(e, false);
+    if (e->child.pid > 0) {
+        children_add(&e->child);
         return;
     }
-    children_add(&e->child);
-    if (s->setup.tasks != 1)
-        loop_watch(&e->nudge, EPOLLIN);
+    char text[128];
+    snprintf(text, sizeof text, "cannot start a process: %s", strerrorname_np(errno));
+    while (s->first)
+        session_failed(s, e->launched, 0, OUTCOME_LOST, 0, text);
+    s->executor = NULL;
+    free_executor(e, false);
+    session_slot_free(s);
 }
 
 void function_start(struct session *s)
@@ -94,20 +132,15 @@ void function_start(struct session *s)
 
 bool function_tasks(struct session *s, struct batch *batch, const struct message_tasks *tasks)
 {
-    uint32_t need = channel_size_for(tasks->items.len);
-    if (s->executor && (s->executor->stale || s->executor->channel->in_size < need)) {
+    if (s->executor && (s->executor->stale || !channel_can_hold(s->executor->channel, tasks->items.len))) {
         /* This channel cannot take the message: another one, once the executor has nothing left to do. */
         if (s->first != batch)
             return false;
         function_end(s, false);
     }
-    if (!s->executor) {
-        struct channel *c = channel_get(need);
-        if (!c) {
-            session_break(s);
-            return false;
-        }
-        start(s, c);
+    if (!s->executor && add_executor(s, tasks->items.len)) {
+        session_break(s);
+        return false;
     }
     return channel_send(s->executor->channel, tasks->first, tasks->attempt, (struct slice){tasks->items.p, tasks->items.len},
                         &batch->position);
@@ -118,14 +151,16 @@ static bool take_record(struct session *s, const struct record *r, const char *b
 {
     struct json v;
     char message[1024];
+    if (r->at < 0 || r->at > TIME_MAX || r->us < 0 || r->us > TIME_MAX)
+        return false;
     switch ((enum record_kind)r->kind) {
     case RECORD_RESULT:
-        if (!s->first || r->us < 0 || json_check(bytes, r->len, &v, NULL))
+        if (!s->first || json_check(bytes, r->len, &v, NULL))
             return false;
         session_result(s, r->at, r->us, (struct slice){bytes, r->len});
         return true;
     case RECORD_FAILED:
-        if (!s->first || r->us < 0 || r->detail == OUTCOME_OK || r->detail >= OUTCOME_COUNT)
+        if (!s->first || r->detail == OUTCOME_OK || r->detail >= OUTCOME_COUNT)
             return false;
         snprintf(message, sizeof message, "%.*s", (int)(r->len < 1000 ? r->len : 1000), bytes);
         session_failed(s, r->at, r->us, (enum outcome)r->detail, 0, message);
@@ -134,7 +169,7 @@ static bool take_record(struct session *s, const struct record *r, const char *b
         session_output(s, r->detail == 2 ? 2 : 1, (struct slice){bytes, r->len});
         return true;
     case RECORD_PROGRESS:
-        session_progress(s, (double)r->at / 1e6, (struct slice){bytes, r->len});
+        session_progress(s, r->at < 1000000 ? (double)r->at / 1e6 : 1, (struct slice){bytes, r->len});
         return true;
     }
     return false;
@@ -170,10 +205,22 @@ static void take_answers(struct session *s)
     if (channel_receive(e->channel, &s->records) || !take_records(s)) {
         /* It has written over what it shares with us: its task is what it dies of. */
         buf_clear(&s->records);
-        kill(-e->child.pid, SIGKILL);
+        e->mad = true;
+        kill_executor(e);
     }
-    if (s->records.len == 0 && s->records.cap > 4 * PIECE)
+    if (s->records.len == 0 && s->records.cap > RECORDS_KEPT)
         buf_done(&s->records);
+}
+
+/* When the time of what the executor does now is over; INT64_MAX: nothing that has a limit. */
+static int64_t time_limit(const struct session *s, int64_t now, int64_t begun, int64_t started)
+{
+    const struct executor *e = s->executor;
+    if (!s->setup.timeout_us || e->timed_out)
+        return INT64_MAX;
+    if (begun > s->answered)
+        return (started ? started : now) + s->setup.timeout_us;
+    return (channel_open_for_tasks(e->channel) ? now : e->launched) + s->setup.timeout_us;
 }
 
 void function_look(struct session *s, int64_t now)
@@ -183,27 +230,24 @@ void function_look(struct session *s, int64_t now)
     if (!e || e->child.pid == 0)
         return;
     take_answers(s);
+    if (s->cautious && s->answered != before)
+        set_limit(s);
     int64_t begun = channel_begun(e->channel, &started);
     if (!s->first) {
         loop_unset(&s->work);
         return;
     }
-    int64_t due = INT64_MAX;
-    if (s->setup.timeout_us && begun > s->answered && started) {
-        due = started + s->setup.timeout_us;
-        if (due <= now && !e->timed_out) {
-            e->timed_out = true;
-            kill(-e->child.pid, SIGKILL);
-            kill(e->child.pid, SIGKILL);
-            due = INT64_MAX;
-        }
-    } else if (s->setup.timeout_us) {
-        due = now + s->setup.timeout_us;
+    int64_t due = time_limit(s, now, begun, started);
+    if (due <= now) {
+        e->timed_out = true;
+        kill_executor(e);
+        due = INT64_MAX;
     }
-    /* Tiny tasks are looked after often; a long one tells when it is through. */
-    if (s->setup.tasks != 1 && (s->answered != before || session_clogged(s)))
+    /* Tiny tasks are looked after often; one that runs for longer than this already will tell when it is through. */
+    bool is_long = started && now - started >= LOOK_US && begun == s->answered + 1;
+    if (s->answered != before || (begun > s->answered && !is_long && s->setup.tasks != 1) || session_clogged(s))
         due = now + LOOK_US < due ? now + LOOK_US : due;
-    else if (s->setup.tasks != 1 && begun == s->answered)
+    else if (begun <= s->answered && s->setup.tasks != 1)
         due = now + 10 * LOOK_US < due ? now + 10 * LOOK_US : due;
     if (due == INT64_MAX)
         loop_unset(&s->work);
@@ -215,11 +259,13 @@ void function_look(struct session *s, int64_t now)
 static void head_failed(struct session *s, struct executor *e, int status, bool begun, int64_t started)
 {
     char text[200], name[32];
-    int64_t now = clock_mono_us(), at = started ? started : now;
+    int64_t now = clock_mono_us(), at = started > e->launched && started < now ? started : e->launched;
     const char *where = begun ? "" : " while the object was built";
-    if (e->timed_out) {
+    if (e->mad) {
+        session_failed(s, at, now - at, OUTCOME_ERROR, 0, "wrote over memory that is not its own");
+    } else if (e->timed_out) {
         char span[CLOCK_TEXT_SIZE];
-        snprintf(text, sizeof text, "ran longer than %s and was killed", clock_span(s->setup.timeout_us, span));
+        snprintf(text, sizeof text, "ran longer than %s and was killed%s", clock_span(s->setup.timeout_us, span), where);
         session_failed(s, at, now - at, OUTCOME_TIMEOUT, 0, text);
     } else if (WIFSIGNALED(status)) {
         process_signal_name(WTERMSIG(status), name);
@@ -231,23 +277,62 @@ static void head_failed(struct session *s, struct executor *e, int status, bool 
     }
 }
 
-static void take_last_output(struct session *s, struct channel *c)
+struct last_output {
+    struct session *session;
+    int stream;
+};
+
+static void take_piece(void *ctx, struct slice piece)
 {
-    const int fds[] = {c->out, c->errout};
-    for (int i = 0; i < 2; i++) {
-        CLEANUP_BUF struct buf text = {0};
-        executor_take_output(fds[i], &text);
-        if (text.len)
-            session_output(s, i + 1, buf_slice(&text));
-    }
+    const struct last_output *output = ctx;
+    session_output(output->session, output->stream, piece);
 }
 
-/* A one-shot executor's children, if any are left in its group. */
-static bool group_left(struct session *s, pid_t group)
+static void take_last_output(struct session *s, const struct channel *c)
 {
-    if (s->setup.tasks != 1 || !process_group_alive(group))
+    executor_take_output(c->out, take_piece, &(struct last_output){s, 1});
+    executor_take_output(c->errout, take_piece, &(struct last_output){s, 2});
+}
+
+/* What it put out before it ended. A task that it was at has its output still in the files. */
+static void take_the_rest(struct session *s, struct executor *e, int64_t begun)
+{
+    if (s->setup.tasks == 1)
+        take_last_output(s, e->channel);
+    if (!e->mad && (channel_receive(e->channel, &s->records) || !take_records(s)))
+        e->mad = true;
+    if (s->setup.tasks != 1 && s->first && begun > s->answered)
+        take_last_output(s, e->channel);
+    buf_clear(&s->records);
+}
+
+/* Answers for the task that the executor did not survive, or, where not even the object could be built, for the head task.
+ * False: it ended in order. */
+static bool answer_for_it(struct session *s, struct executor *e, int status)
+{
+    int64_t started = 0, begun = channel_begun(e->channel, &started);
+    take_the_rest(s, e, begun);
+    bool one = s->setup.tasks == 1;
+    if (e->mad && !s->cautious && !one) {
+        s->cautious = true;
+        return true;
+    }
+    if (begun > s->answered || e->mad || (one && s->first)) {
+        s->cautious = false;
+        s->failed_builds = 0;
+        head_failed(s, e, status, begun > s->answered || e->mad, started);
+        return true;
+    }
+    if (s->answered > e->begun_before) {
+        s->failed_builds = 0;
         return false;
-    kill(-group, SIGKILL);
+    }
+    /* It has done nothing. Where it was idle somebody has killed it, and the next one will do; but not for ever. */
+    bool enough = ++s->failed_builds >= FAILED_BUILDS_MAX;
+    if (enough || !channel_open_for_tasks(e->channel))
+        do
+            head_failed(s, e, status, false, 0);
+        while (enough && s->first);
     return true;
 }
 
@@ -255,47 +340,29 @@ static void on_ended(struct child *child, int status)
 {
     struct executor *e = (struct executor *)(void *)child;
     struct session *s = e->session;
-    int64_t started = 0;
-    if (!s) {
+    bool broken = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    /* A one-shot executor that ended in order has looked itself. */
+    if (!s || s->setup.tasks != 1 || broken)
         kill(-child->pid, SIGKILL);
+    broken = (s && answer_for_it(s, e, status)) || broken;
+    if (broken)
+        children_end_orphans();
+    child->pid = 0;
+    if (!s) {
         free_executor(e, true);
         return;
     }
-    bool left = group_left(s, child->pid);
-    if (s->setup.tasks != 1)
-        kill(-child->pid, SIGKILL);
-    int64_t begun = channel_begun(e->channel, &started);
-    int64_t answered = s->answered;
-    if (s->setup.tasks == 1) {
-        take_last_output(s, e->channel);
-        if (left) {
-            session_failed(s, started, clock_mono_us() - started, OUTCOME_ERROR, 0, "left processes behind (killed)");
-        } else {
-            take_answers(s);
-        }
-    } else {
-        take_answers(s);
-        if (s->first && begun > s->answered)
-            take_last_output(s, e->channel);
-    }
-    buf_clear(&s->records);
-    bool progressed = s->answered > e->begun_before || begun > e->begun_before;
-    if (s->first && (begun > s->answered || (!progressed && s->answered == answered)))
-        head_failed(s, e, status, begun > s->answered, started);
-    e->timed_out = false;
-    child->pid = 0;
     loop_unset(&s->work);
-    loop_unwatch(&e->nudge);
     if (s->dropping)
         session_dropped(s, s->answered);
-    if (s->first && s->setup.tasks != 1) {
+    if (s->first && s->setup.tasks != 1 && !s->ending) {
         launch(s);
-        if (!s->ending && s->executor)
+        if (s->executor)
             function_look(s, clock_mono_us());
         return;
     }
     s->executor = NULL;
-    free_executor(e, left);
+    free_executor(e, broken);
     session_slot_free(s);
 }
 
@@ -312,7 +379,8 @@ void function_drop(struct session *s)
     e->stale = true;
     channel_limit(e->channel, channel_begun(e->channel, &started));
     begun = channel_begun(e->channel, &started);
-    channel_limit(e->channel, begun);
+    e->limit = begun;
+    set_limit(s);
     session_dropped(s, begun);
     function_look(s, clock_mono_us());
 }
@@ -328,12 +396,10 @@ void function_end(struct session *s, bool at_once)
         free_executor(e, false);
         return;
     }
-    loop_unwatch(&e->nudge);
     if (at_once) {
-        kill(-e->child.pid, SIGKILL);
-        kill(e->child.pid, SIGKILL);
+        kill_executor(e);
     } else {
         channel_quit(e->channel);
-        loop_set(&e->overdue, clock_mono_us() + END_US);
+        loop_set(&e->overdue, clock_mono_us() + EXECUTOR_END_US);
     }
 }

@@ -7,12 +7,14 @@
 #include "base/digest.h"
 #include "base/files.h"
 #include "base/mem.h"
+#include "executor.h"
 #include "task_api.h"
 
 struct loaded {
     char *name;
     char *path;
-    char digest[DIGEST_HEX_SIZE];
+    char digest[DIGEST_HEX_SIZE]; /* empty: not computed yet */
+    bool told;                    /* that it differs */
     const struct ktbatch_library *library;
     struct loaded *next;
 };
@@ -44,11 +46,11 @@ static char *find_file(const char *name, struct buf *looked)
 static int load(struct loaded *l, struct err *err)
 {
     CLEANUP_BUF struct buf looked = {0};
+    if (strchr(l->name, '/'))
+        return err_set(err, ERR_BACKEND, "\"%s\" is no name of a task library: it has a slash in it", l->name);
     l->path = find_file(l->name, &looked);
     if (!l->path)
         return err_set(err, ERR_BACKEND, "no task library %s.so on this worker; looked in %s", l->name, buf_cstr(&looked));
-    if (digest_file(l->path, l->digest, err))
-        return -1;
     void *handle = dlopen(l->path, RTLD_NOW | RTLD_LOCAL);
     if (!handle)
         return err_set(err, ERR_BACKEND, "cannot load the task library: %s", dlerror());
@@ -59,6 +61,7 @@ static int load(struct loaded *l, struct err *err)
         return err_set(err, ERR_BACKEND, "%s was built for version %d of ktbatch_task.h, this worker has %d; build it again",
                        l->path, l->library->abi, KTBATCH_TASK_ABI);
     *l->library->api = &task_api;
+    executor_library_loaded();
     return 0;
 }
 
@@ -83,15 +86,11 @@ static int find_loaded(struct slice name, struct loaded **ret, struct err *err)
     return 0;
 }
 
-int library_find(struct slice library, struct slice digest, struct slice function, const struct ktbatch_function **ret,
-                 struct err *err)
+int library_find(struct slice library, struct slice function, const struct ktbatch_function **ret, struct err *err)
 {
     struct loaded *l = NULL;
     if (find_loaded(library, &l, err))
         return -1;
-    if (digest.len && !slice_eq(digest, l->digest))
-        return err_set(err, ERR_BACKEND, "%s is another one than the run's: SHA-256 %.12s… here, %.12s… there", l->path,
-                       l->digest, digest.p);
     CLEANUP_BUF struct buf names = {0};
     for (size_t i = 0; i < l->library->n_functions; i++) {
         if (slice_eq(function, l->library->functions[i].name)) {
@@ -102,4 +101,20 @@ int library_find(struct slice library, struct slice digest, struct slice functio
     }
     return err_set(err, ERR_BACKEND, "%s.so has no function \"%.*s\"; it has: %s", l->name, (int)function.len, function.p,
                    buf_cstr(&names));
+}
+
+const char *library_differs(struct slice library, struct slice digest)
+{
+    struct err ignored = ERR_INIT;
+    for (struct loaded *l = all_loaded; l; l = l->next) {
+        if (!digest.len || !slice_eq(library, l->name))
+            continue;
+        if (!*l->digest && digest_file(l->path, l->digest, &ignored))
+            return NULL;
+        if (l->told || slice_eq(digest, l->digest))
+            return NULL;
+        l->told = true;
+        return l->path;
+    }
+    return NULL;
 }

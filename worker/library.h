@@ -8,9 +8,10 @@
 
 /* Where to look, in this order, before the installed folder. `folder` is kept, not copied. */
 void library_add_folder(const char *folder);
-/* Loads LIBRARY.so, if it is not loaded, and finds the function. `digest`: the file's SHA-256 in hex, or empty. The error
- * says where was looked, or which functions there are. */
-int library_find(struct slice library, struct slice digest, struct slice function, const struct ktbatch_function **ret,
-                 struct err *err);
+/* Loads LIBRARY.so, if it is not loaded, and finds the function. The error says where was looked, or which functions there
+ * are. */
+int library_find(struct slice library, struct slice function, const struct ktbatch_function **ret, struct err *err);
+/* The path of a loaded library if its SHA-256 is not `digest` (in hex; empty: not known), the first time; else NULL. */
+const char *library_differs(struct slice library, struct slice digest);
 
 #endif

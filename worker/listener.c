@@ -23,13 +23,16 @@
 struct stranger {
     struct loop_source source; /* fd -1: a free place */
     struct loop_timer limit;
-    struct frame_reader reader;
+    struct frame_reader reader; /* its memory is the next one's */
     struct handshake handshake;
     bool challenged;
     int64_t since;
+    struct stranger *next_free;
 };
 
-static struct stranger strangers[STRANGERS_MAX];
+static struct stranger *strangers[STRANGERS_MAX]; /* made as they are needed */
+static struct stranger *free_places;
+static int n_strangers;
 static struct loop_source listening = {.fd = -1};
 static struct loop_timer pause_timer;
 static unsigned char run_key[WIRE_KEY_SIZE];
@@ -39,8 +42,9 @@ static void clear(struct stranger *x)
 {
     loop_unset(&x->limit);
     loop_unwatch(&x->source);
-    frame_reader_done(&x->reader);
     x->source.fd = -1;
+    x->next_free = free_places;
+    free_places = x;
 }
 
 static void dismiss(struct stranger *x)
@@ -56,9 +60,9 @@ static void stop_listening(void)
     loop_unwatch(&listening);
     close(listening.fd);
     listening.fd = -1;
-    for (int i = 0; i < STRANGERS_MAX; i++)
-        if (strangers[i].source.fd >= 0)
-            dismiss(&strangers[i]);
+    for (int i = 0; i < n_strangers; i++)
+        if (strangers[i]->source.fd >= 0)
+            dismiss(strangers[i]);
 }
 
 /* 1: proven; 0: more to come; -1: no. */
@@ -94,13 +98,12 @@ static void on_ready(struct loop_source *source, uint32_t events)
     if (step < 0) {
         dismiss(x);
     } else if (step > 0) {
-        struct frame_reader reader = x->reader;
         int fd = source->fd;
-        x->reader = (struct frame_reader){0};
+        const struct slice rest = {x->reader.bytes.data + x->reader.used, x->reader.bytes.len - x->reader.used};
         clear(x);
         if (only_one)
             stop_listening();
-        session_new(fd, &reader);
+        session_new(fd, rest);
     }
 }
 
@@ -110,25 +113,41 @@ static void on_limit(struct loop_timer *timer, int64_t now)
     dismiss((struct stranger *)(void *)((char *)timer - offsetof(struct stranger, limit)));
 }
 
-/* A free place, if need be that of the one who has waited longest. */
-static struct stranger *place(void)
+/* Whether `a` should go before `b`: the silent ones first, of these the one who has waited longest. */
+static bool goes_before(const struct stranger *a, const struct stranger *b)
 {
-    struct stranger *oldest = &strangers[0];
-    for (int i = 0; i < STRANGERS_MAX; i++) {
-        if (strangers[i].source.fd < 0)
-            return &strangers[i];
-        if (strangers[i].since < oldest->since)
-            oldest = &strangers[i];
+    return a->challenged != b->challenged ? b->challenged : a->since < b->since;
+}
+
+static struct stranger *free_place(void)
+{
+    if (!free_places && n_strangers < STRANGERS_MAX) {
+        struct stranger *x = strangers[n_strangers++] = MEM_NEW(struct stranger);
+        x->source.fd = -1;
+        return x;
     }
-    dismiss(oldest);
-    return oldest;
+    if (!free_places) {
+        struct stranger *first = strangers[0];
+        for (int i = 1; i < STRANGERS_MAX; i++)
+            if (goes_before(strangers[i], first))
+                first = strangers[i];
+        dismiss(first);
+    }
+    struct stranger *x = free_places;
+    free_places = x->next_free;
+    return x;
 }
 
 static void greet(int fd)
 {
-    struct stranger *x = place();
+    struct stranger *x = free_place();
     int64_t now = clock_mono_us();
-    *x = (struct stranger){.source = {.fd = fd, .ready = on_ready}, .limit = {.fire = on_limit}, .since = now};
+    x->source = (struct loop_source){.fd = fd, .ready = on_ready};
+    x->limit.fire = on_limit;
+    x->challenged = false;
+    x->since = now;
+    buf_clear(&x->reader.bytes);
+    x->reader.used = 0;
     x->reader.max = WIRE_HANDSHAKE_MAX;
     if (loop_watch(&x->source, EPOLLIN)) {
         dismiss(x);
@@ -212,8 +231,6 @@ int listener_open(const char *where, bool one, const unsigned char key[WIRE_KEY_
             close(fd);
         return err_sys(err, saved, "cannot listen on %s", where);
     }
-    for (int i = 0; i < STRANGERS_MAX; i++)
-        strangers[i].source.fd = -1;
     memcpy(run_key, key, WIRE_KEY_SIZE);
     only_one = one;
     listening = (struct loop_source){.fd = fd, .ready = on_connection};

@@ -5,15 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/mem.h"
 #include "children.h"
@@ -21,6 +23,7 @@
 #include "library.h"
 #include "listener.h"
 #include "loop.h"
+#include "process.h"
 #include "session.h"
 
 #define KEEP_MAX 100000
@@ -50,6 +53,7 @@ static const char help[] =
 
 static bool keeping;
 static int exit_status = -1; /* -1: go on */
+static bool waited_enough;
 
 __attribute__((format(printf, 2, 3))) static int complain(int status, const char *format, ...)
 {
@@ -64,7 +68,7 @@ __attribute__((format(printf, 2, 3))) static int complain(int status, const char
 
 static void on_session_end(bool well)
 {
-    if (!keeping)
+    if (!keeping && exit_status < 0)
         exit_status = well ? 0 : 1;
 }
 
@@ -144,12 +148,14 @@ static int read_options(int argc, char **argv, struct options *o)
 /* Standard input is empty, for us and for every task; and the numbers that executors use are never anything else. */
 static void settle_descriptors(void)
 {
+    /* What we have inherited is not for tasks. */
+    syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null > STDIN_FILENO) {
         dup2(null, STDIN_FILENO);
         close(null);
     }
-    for (int fd = EXECUTOR_WAKE_FD; fd <= EXECUTOR_NUDGE_FD; fd++)
+    for (int fd = EXECUTOR_WAKE_FD; fd <= EXECUTOR_ERR_FD; fd++)
         if (fcntl(fd, F_GETFD) < 0)
             dup3(STDIN_FILENO, fd, O_CLOEXEC);
 }
@@ -162,14 +168,12 @@ static int move_fd(int fd)
     return moved >= 0 ? moved : fd;
 }
 
-/* As many descriptors as there may be: a session takes one, an executor four. */
-static void raise_limits(void)
+/* Tasks start with what is usual, whatever whoever started us ignores; but who ignores SIGHUP means it (nohup). */
+static void settle_signals(void)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    for (int number = 1; number < NSIG; number++)
+        if (number != SIGHUP && number != SIGKILL && number != SIGSTOP)
+            signal(number, SIG_DFL);
 }
 
 static int announce(int fd, struct buf *where, struct err *err)
@@ -180,6 +184,23 @@ static int announce(int fd, struct buf *where, struct err *err)
     int failed = file_write_all(fd, where->data, where->len, "announcing the address", err);
     close(fd);
     return failed;
+}
+
+static void on_waited_enough(struct loop_timer *timer, int64_t now)
+{
+    (void)timer;
+    (void)now;
+    waited_enough = true;
+}
+
+/* The session is over, its executor is freeing its object: it has a moment for that. */
+static void wait_for_executor(void)
+{
+    static struct loop_timer limit = {.fire = on_waited_enough};
+    loop_set(&limit, clock_mono_us() + EXECUTOR_END_US);
+    while (children_count() && !waited_enough && exit_status == 0)
+        loop_round(session_flush_all);
+    loop_unset(&limit);
 }
 
 static int serve(const struct options *o, const unsigned char key[WIRE_KEY_SIZE])
@@ -199,11 +220,11 @@ static int serve(const struct options *o, const unsigned char key[WIRE_KEY_SIZE]
         return complain(3, "--parent-fd: %s", strerror(errno));
     if (listener_open(o->listen, !keeping, key, &where, &err) || announce(o->announce_fd, &where, &err))
         return complain(err_exit_status(err.class), "%s", err.text);
-    /* After a good end executors have a moment to free their objects. */
-    while (exit_status < 0 || (exit_status == 0 && children_count() > 0))
+    while (exit_status < 0)
         loop_round(session_flush_all);
-    if (exit_status > 0)
-        children_kill_all();
+    if (exit_status == 0)
+        wait_for_executor();
+    children_kill_all();
     return exit_status;
 }
 
@@ -219,7 +240,8 @@ int main(int argc, char **argv)
     o.announce_fd = move_fd(o.announce_fd);
     o.parent_fd = move_fd(o.parent_fd);
     settle_descriptors();
-    raise_limits();
+    settle_signals();
+    process_raise_limits();
     if (o.key_fd >= 0 ? key_read_fd(o.key_fd, key, &err) : key_read(o.key_file, key, &err))
         return complain(err_exit_status(err.class), "%s", err.text);
     if (o.key_fd >= 0)

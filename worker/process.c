@@ -7,11 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/mem.h"
 
-#define ENVIRON_MAX (256u << 10)
+#define ENVIRON_MAX (4u << 20)
 
 void process_each_child(void (*fn)(void *ctx, pid_t pid), void *ctx)
 {
@@ -48,22 +52,22 @@ void process_name(pid_t pid, char out[32])
         out[n - 1] = '\0';
 }
 
-bool process_has_mark(pid_t pid, const char *mark)
+bool process_variable(pid_t pid, const char *name, struct buf *ret)
 {
     char path[48];
     snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    CLEANUP_FREE char *text = mem_alloc(ENVIRON_MAX);
-    size_t len = 0, mark_len = strlen(mark) + 1;
-    ssize_t n;
-    while (fd >= 0 && len < ENVIRON_MAX && (n = read(fd, text + len, ENVIRON_MAX - len)) > 0)
-        len += (size_t)n;
-    const char *at = text;
-    while ((at = memmem(at, len - (size_t)(at - text), mark, mark_len)) != NULL) {
-        if (at == text || at[-1] == '\0')
+    CLEANUP_BUF struct buf text = {0};
+    struct err ignored = ERR_INIT;
+    size_t name_len = strlen(name);
+    if (fd < 0 || file_read_fd(fd, path, ENVIRON_MAX, &text, &ignored))
+        return false;
+    const char *end = buf_cstr(&text) + text.len;
+    for (const char *at = text.data; at < end; at += strlen(at) + 1)
+        if (strncmp(at, name, name_len) == 0 && at[name_len] == '=') {
+            buf_add_str(ret, at + name_len + 1);
             return true;
-        at++;
-    }
+        }
     return false;
 }
 
@@ -79,4 +83,29 @@ void process_signal_name(int number, char out[32])
         snprintf(out, 32, "SIG%s", name);
     else
         snprintf(out, 32, "signal %d", number);
+}
+
+int process_threads(void)
+{
+    struct stat st;
+    return stat("/proc/self/task", &st) == 0 && st.st_nlink > 2 ? (int)st.st_nlink - 2 : 0;
+}
+
+static struct rlimit usual_files;
+
+void process_raise_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    usual_files = limit;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        usual_files = (struct rlimit){0};
+}
+
+void process_default_limits(void)
+{
+    if (usual_files.rlim_max)
+        syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &usual_files, NULL);
 }

@@ -13,10 +13,15 @@ void process_each_child(void (*fn)(void *ctx, pid_t pid), void *ctx);
 void process_left_text(struct buf *out, int count, const char *name);
 /* The program's short name, "?" if it is gone. */
 void process_name(pid_t pid, char out[32]);
-/* Whether the process has `mark` ("KEY=VALUE") in its environment. */
-bool process_has_mark(pid_t pid, const char *mark);
+/* Appends the value of the variable `name` in the environment that the process was started with. False if it has none. */
+bool process_variable(pid_t pid, const char *name, struct buf *ret);
 /* Whether any process is in that group. */
 bool process_group_alive(pid_t group);
+/* How many threads this process has; 0 if it cannot be told. */
+int process_threads(void);
+/* As many descriptors as there may be for this process, which holds many; processes of tasks get back what was usual. */
+void process_raise_limits(void);
+void process_default_limits(void);
 /* "SIGSEGV" and the like. */
 void process_signal_name(int signal, char out[32]);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -14,18 +15,22 @@
 #include "library.h"
 #include "session_inside.h"
 
-#define READ_FIRST 2048u         /* read so much at first; doubles while it is all there, … */
-#define READ_MOST (256u << 10)  /* … up to this */
-#define POOL_MAX 64             /* ended sessions kept for their buffers */
-#define KEPT_BUFFER (16u << 10)
+#define READ_SIZE (256u << 10)
 #define OUT_CLOGGED (4u << 20)
 #define RESULTS_MAX (256u << 10) /* bytes of one RESULTS message, about */
 #define GAP_US 1000              /* tasks of one RESULTS follow each other with at most this in between */
 
-static struct session *pool;
-static int pooled;
+#define KEPT_SIZE 4096           /* bytes of a buffer that a later session takes over */
+#define SPARES_MAX 256
+#define LINGER_US (2 * CLOCK_S)  /* so long after REFUSED the runner may take to close */
+
 static struct session all = {.next = &all, .prev = &all};
 static struct session *dirty, *line_head, *line_tail;
+/* Sessions and batches that are over, for the next ones: what has been written to lately costs a fork the least. */
+static struct session *spares;
+static struct batch *spare_batches;
+static int n_spares, n_spare_batches;
+static char incoming[READ_SIZE];
 static int count, slots, slots_taken;
 static void (*told_end)(bool well);
 
@@ -42,7 +47,7 @@ int session_count(void)
 
 void session_touch(struct session *s)
 {
-    if (!s->dirty) {
+    if (!s->dirty && !s->ending) {
         s->dirty = true;
         s->next_dirty = dirty;
         dirty = s;
@@ -56,15 +61,86 @@ bool session_clogged(const struct session *s)
 
 /* --- the end --- */
 
+static void clear_buf(struct buf *b)
+{
+    buf_clear(b);
+    if (b->cap > KEPT_SIZE)
+        buf_done(b);
+}
+
+static void free_batch(struct batch *b)
+{
+    clear_buf(&b->body);
+    if (n_spare_batches >= SPARES_MAX) {
+        buf_done(&b->body);
+        free(b);
+        return;
+    }
+    b->next = spare_batches;
+    spare_batches = b;
+    n_spare_batches++;
+}
+
+static struct batch *new_batch(void)
+{
+    struct batch *b = spare_batches;
+    if (!b)
+        return MEM_NEW(struct batch);
+    spare_batches = b->next;
+    n_spare_batches--;
+    struct buf body = b->body;
+    *b = (struct batch){.body = body};
+    return b;
+}
+
 static void free_batches(struct session *s)
 {
     while (s->first) {
         struct batch *next = s->first->next;
-        buf_done(&s->first->body);
-        free(s->first);
+        free_batch(s->first);
         s->first = next;
     }
     s->last = NULL;
+}
+
+/* The session's memory, when nobody has it any more. */
+static void release(struct session *s)
+{
+    struct buf *bufs[] = {&s->reader.bytes, &s->out,     &s->setup_body,     &s->texts,
+                          &s->waiting,      &s->records, &s->run.last_words};
+    bool keep = n_spares < SPARES_MAX;
+    for (size_t i = 0; i < ARRAY_LEN(bufs); i++) {
+        clear_buf(bufs[i]);
+        if (!keep)
+            buf_done(bufs[i]);
+    }
+    if (!keep) {
+        loop_free_later(s);
+        return;
+    }
+    s->next = spares;
+    spares = s;
+    n_spares++;
+}
+
+static struct session *take_spare(void)
+{
+    struct session *s = spares;
+    if (!s)
+        return MEM_NEW(struct session);
+    spares = s->next;
+    n_spares--;
+    const struct session kept = *s;
+    *s = (struct session){
+        .reader.bytes = kept.reader.bytes,
+        .out = kept.out,
+        .setup_body = kept.setup_body,
+        .texts = kept.texts,
+        .waiting = kept.waiting,
+        .records = kept.records,
+        .run.last_words = kept.run.last_words,
+    };
+    return s;
 }
 
 static void leave_line(struct session *s)
@@ -88,6 +164,7 @@ static void end(struct session *s, bool well)
 {
     if (s->ending)
         return;
+    session_touch(s); /* released when the round is over: somebody may still be looking at it */
     s->ending = true;
     loop_unwatch(&s->source);
     loop_unset(&s->alive);
@@ -104,55 +181,12 @@ static void end(struct session *s, bool well)
     s->prev->next = s->next;
     s->next->prev = s->prev;
     count--;
-    if (!s->dirty)
-        session_touch(s); /* recycled when the round is over: somebody may still be looking at it */
     told_end(well);
 }
 
 void session_break(struct session *s)
 {
     end(s, false);
-}
-
-static void reset(struct buf *b)
-{
-    b->len = 0;
-    if (b->cap > KEPT_BUFFER)
-        buf_done(b);
-}
-
-/* Back to the pool with its buffers: a worker that serves a session a task makes none anew. */
-static void recycle(struct session *s)
-{
-    struct session kept = {.reader = {.bytes = s->reader.bytes}, .out = s->out, .setup_body = s->setup_body,
-                           .texts = s->texts, .records = s->records, .run = {.last_words = s->run.last_words}};
-    struct buf *const buffers[] = {&kept.reader.bytes, &kept.out, &kept.setup_body, &kept.texts, &kept.records,
-                                   &kept.run.last_words};
-    buf_done(&s->waiting);
-    for (size_t i = 0; i < ARRAY_LEN(buffers); i++)
-        if (pooled < POOL_MAX)
-            reset(buffers[i]);
-        else
-            buf_done(buffers[i]);
-    if (pooled >= POOL_MAX) {
-        loop_free_later(s);
-        return;
-    }
-    pooled++;
-    *s = kept;
-    s->next = pool;
-    pool = s;
-}
-
-static struct session *fresh(void)
-{
-    struct session *s = pool;
-    if (!s)
-        return MEM_NEW(struct session);
-    pool = s->next;
-    s->next = NULL;
-    pooled--;
-    return s;
 }
 
 /* --- answers --- */
@@ -184,8 +218,14 @@ static void head_answered(struct session *s)
         s->last = NULL;
     if (!s->setup.command && s->executor)
         channel_release(s->executor->channel, s->first ? s->first->position : s->executor->channel->in_tail);
-    buf_done(&b->body);
-    free(b);
+    free_batch(b);
+}
+
+/* Microseconds since SETUP. The executor says when a task began; what it says is believed within reason. */
+static int64_t since_setup(const struct session *s, int64_t at)
+{
+    int64_t now = clock_mono_us();
+    return at < s->setup_at ? 0 : at > now ? now - s->setup_at : at - s->setup_at;
 }
 
 void session_result(struct session *s, int64_t at, int64_t us, struct slice result)
@@ -200,7 +240,7 @@ void session_result(struct session *s, int64_t at, int64_t us, struct slice resu
         close_results(s);
     if (!s->open) {
         s->open = true;
-        s->open_begin = message_results_begin(&s->out, task, attempt, at - s->setup_at);
+        s->open_begin = message_results_begin(&s->out, task, attempt, since_setup(s, at));
         s->open_attempt = attempt;
         s->open_until = at;
     } else {
@@ -217,7 +257,7 @@ void session_result(struct session *s, int64_t at, int64_t us, struct slice resu
 
 void session_failed(struct session *s, int64_t at, int64_t us, enum outcome outcome, int status, const char *message)
 {
-    struct message_failed failed = {.at = at - s->setup_at, .us = us, .outcome = outcome, .status = status,
+    struct message_failed failed = {.at = since_setup(s, at), .us = us, .outcome = outcome, .status = status,
                                     .message = slice_str(message)};
     if (!session_head(s, &failed.task, &failed.attempt))
         return;
@@ -319,11 +359,13 @@ static int on_setup(struct session *s, const struct frame *f, struct err *err)
     s->set_up = true;
     s->setup_at = clock_mono_us();
     struct err why = ERR_INIT;
-    if (!s->setup.command &&
-        library_find(s->setup.library, s->setup.digest, s->setup.function, &s->function, &why)) {
+    if (!s->setup.command && library_find(s->setup.library, s->setup.function, &s->function, &why)) {
         message_refused_add(&s->out, slice_str(why.text));
         s->refused = true;
     } else {
+        const char *other = s->setup.command ? NULL : library_differs(s->setup.library, s->setup.digest);
+        if (other)
+            fprintf(stderr, "ktbatch-worker: %s is another one than the runner's; going on with it\n", other);
         message_ready_add(&s->out, &(struct message_ready){slice_str(PACKAGE_VERSION), getpid(), slice_str(host_name())});
         s->ready_len = s->out.len;
     }
@@ -333,7 +375,7 @@ static int on_setup(struct session *s, const struct frame *f, struct err *err)
 
 static struct batch *add_batch(struct session *s, const struct message_tasks *tasks)
 {
-    struct batch *b = MEM_NEW(struct batch);
+    struct batch *b = new_batch();
     b->first = tasks->first;
     b->count = tasks->count;
     b->attempt = tasks->attempt;
@@ -357,7 +399,7 @@ static void take_back(struct session *s, struct batch *b)
         s->first = NULL;
     s->last = before;
     s->received -= b->count;
-    free(b);
+    free_batch(b);
 }
 
 static int take_tasks(struct session *s, const struct frame *f, struct err *err)
@@ -366,7 +408,7 @@ static int take_tasks(struct session *s, const struct frame *f, struct err *err)
     if (message_tasks_read(f, &tasks, err))
         return -1;
     if (tasks.count == 0)
-        return broken(err, "a TASKS without tasks");
+        return 0;
     struct batch *b = add_batch(s, &tasks);
     if (s->setup.command) {
         buf_add(&b->body, tasks.items.p, tasks.items.len);
@@ -428,8 +470,7 @@ void session_dropped(struct session *s, int64_t started)
                 s->first = next;
             if (s->last == b)
                 s->last = before;
-            buf_done(&b->body);
-            free(b);
+            free_batch(b);
         }
     }
     if (s->is_waiting) {
@@ -448,6 +489,17 @@ void session_dropped(struct session *s, int64_t started)
     session_touch(s);
 }
 
+static int on_ack(struct session *s, const struct frame *f, struct err *err)
+{
+    int64_t n;
+    if (message_count_read(f, &n, err))
+        return -1;
+    if (n < s->acked || n > s->answered)
+        return broken(err, "an ACK of answers that were not given");
+    s->acked = n;
+    return 0;
+}
+
 static int on_frame(struct session *s, const struct frame *f, struct err *err)
 {
     switch (f->type) {
@@ -456,7 +508,7 @@ static int on_frame(struct session *s, const struct frame *f, struct err *err)
     case FRAME_TASKS:
         return on_tasks(s, f, err);
     case FRAME_ACK:
-        return message_count_read(f, &s->acked, err);
+        return on_ack(s, f, err);
     case FRAME_DROP:
         on_drop(s);
         return 0;
@@ -505,6 +557,13 @@ static void handle_frames(struct session *s)
         session_touch(s);
 }
 
+static void take_bytes(struct session *s, const char *bytes, size_t len)
+{
+    memcpy(frame_room(&s->reader, len), bytes, len);
+    frame_feed(&s->reader, len);
+    handle_frames(s);
+}
+
 static void watch(struct session *s)
 {
     uint32_t wanted = (s->is_waiting ? 0 : EPOLLIN) | (s->out.len && !s->dirty ? EPOLLOUT : 0);
@@ -518,19 +577,16 @@ static void on_ready(struct loop_source *source, uint32_t events)
     if (events & EPOLLOUT)
         session_touch(s);
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) {
-        ssize_t n = recv(source->fd, frame_room(&s->reader, s->read_size), s->read_size, MSG_DONTWAIT);
+        ssize_t n = recv(source->fd, incoming, sizeof incoming, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n <= 0) {
-            /* The runner is gone. What it said before counts for nothing. */
-            end(s, s->refused);
+            end(s, false); /* the runner is gone; what it said before counts for nothing */
             return;
         }
         s->last_received = clock_mono_us();
-        frame_feed(&s->reader, (size_t)n);
-        if ((size_t)n == s->read_size && s->read_size < READ_MOST)
-            s->read_size *= 2;
-        handle_frames(s);
+        if (!s->lingering)
+            take_bytes(s, incoming, (size_t)n);
     }
 }
 
@@ -555,7 +611,9 @@ static void on_alive(struct loop_timer *timer, int64_t now)
 static void on_work(struct loop_timer *timer, int64_t now)
 {
     struct session *s = (struct session *)(void *)((char *)timer - offsetof(struct session, work));
-    if (s->setup.command)
+    if (s->lingering)
+        end(s, false);
+    else if (s->setup.command)
         command_look(s, now);
     else
         function_look(s, now);
@@ -572,6 +630,17 @@ static bool over(const struct session *s)
 static bool only_ready(const struct session *s)
 {
     return s->setup.tasks == 1 && s->ready_len && s->out.len == s->ready_len && s->first;
+}
+
+/* The runner may be sending tasks. If the connection were closed with these unread, that would wipe out the REFUSED on its
+ * way: what comes is thrown away until the runner closes. */
+static void linger(struct session *s, int64_t now)
+{
+    if (s->lingering)
+        return;
+    s->lingering = true;
+    shutdown(s->source.fd, SHUT_WR);
+    loop_set(&s->work, now + LINGER_US);
 }
 
 static void flush(struct session *s, int64_t now)
@@ -627,8 +696,11 @@ static void flush(struct session *s, int64_t now)
     if (s->ending)
         return;
     if (s->out.len == 0 && over(s)) {
-        end(s, !s->refused);
-        return;
+        if (!s->refused) {
+            end(s, true);
+            return;
+        }
+        linger(s, now);
     }
     watch(s);
 }
@@ -640,22 +712,17 @@ void session_flush_all(int64_t now)
         dirty = s->next_dirty;
         s->dirty = false;
         if (s->ending)
-            recycle(s);
+            release(s);
         else
             flush(s, now);
     }
 }
 
-void session_new(int fd, struct frame_reader *reader)
+void session_new(int fd, struct slice rest)
 {
-    struct session *s = fresh();
+    struct session *s = take_spare();
     int64_t now = clock_mono_us();
     s->source = (struct loop_source){.fd = fd, .ready = on_ready};
-    s->read_size = READ_FIRST;
-    size_t rest = reader->bytes.len - reader->used;
-    memcpy(frame_room(&s->reader, rest), reader->bytes.data + reader->used, rest);
-    frame_feed(&s->reader, rest);
-    frame_reader_done(reader);
     s->reader.max = WIRE_FRAME_MAX;
     s->alive.fire = on_alive;
     s->work.fire = on_work;
@@ -667,6 +734,6 @@ void session_new(int fd, struct frame_reader *reader)
     count++;
     loop_set(&s->alive, now + CLOCK_S);
     watch(s);
-    if (!s->ending)
-        handle_frames(s);
+    if (!s->ending && rest.len)
+        take_bytes(s, rest.p, rest.len);
 }

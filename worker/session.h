@@ -17,8 +17,8 @@ struct session;
 /* `slots`: tasks of one-shot sessions that may run at once. `ended` is told of every end; `well`: all was answered,
  * acknowledged and closed in order. */
 void session_init(int slots, void (*ended)(bool well));
-/* Takes over the connection, and what the reader has read beyond the handshake. */
-void session_new(int fd, struct frame_reader *reader);
+/* Takes over the connection. `rest`: what has been read of it beyond the handshake. */
+void session_new(int fd, struct slice rest);
 /* At the end of each round: sends what is waiting. */
 void session_flush_all(int64_t now);
 int session_count(void);

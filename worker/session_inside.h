@@ -23,21 +23,25 @@ struct executor {
     struct child child;
     struct channel *channel;
     struct session *session;   /* NULL: nobody wants it any more */
-    struct loop_source nudge;
     struct loop_timer overdue; /* ends it if it does not */
     int64_t begun_before;      /* answers of the session when it was started */
+    int64_t launched;          /* when */
     bool timed_out;
+    bool mad;   /* what it put out was nonsense */
     bool stale; /* its channel holds tasks that were dropped: no further ones go in */
+    int64_t limit; /* tasks of the session that it may begin, all others being dropped; INT64_MAX: no limit */
+    struct executor *next; /* in the pool */
 };
 
 /* A command that runs, or whose descendants are given a moment to go. */
 struct running_command {
     struct command *command;
-    int64_t task, started;
-    int attempt;
+    int64_t started;
     int status;
     bool timed_out, ended;
     int64_t ended_at;
+    int left; /* processes that had to be killed after it */
+    char left_name[32];
     struct buf last_words; /* the end of its stderr */
 };
 
@@ -60,13 +64,15 @@ struct session {
     int64_t received, answered, acked; /* tasks */
     bool finished;                     /* FINISH has come */
     bool dropping;                     /* DROP has come, DROPPED is not said */
-    bool refused, ending;
+    bool refused, lingering, ending;   /* lingering: refused, and our side of the connection is closed */
     struct batch *first, *last;
     struct buf waiting; /* a TASKS body that found no room in the channel; reading stands still */
     bool is_waiting;
 
     struct loop_timer alive, work; /* keep-alive; flushing and time limits */
     struct executor *executor;
+    int failed_builds; /* executors in a row that ended while they built the object */
+    bool cautious;     /* one task at a time: the last executor's answers were overwritten, by one of these tasks */
     struct buf records;
     struct running_command run;
 

@@ -317,9 +317,18 @@ bool task_call_begin(struct ktbatch_call *call, int64_t number, int attempt_numb
     if (string_blocks)
         free_strings();
     struct json_iter it = json_iter(values);
-    while (json_next(&it) && call->n_args < CALL_ARGS_MAX)
+    while (json_next(&it)) {
+        if (call->n_args == CALL_ARGS_MAX) {
+            fail(call, "more than %d arguments", CALL_ARGS_MAX);
+            return false;
+        }
         call->args[call->n_args++] = it.value;
-    return json_type(values) == JSON_ARRAY;
+    }
+    if (it.object || json_type(values) != JSON_ARRAY) {
+        fail(call, "the runner sent arguments that are no array");
+        return false;
+    }
+    return true;
 }
 
 bool task_call_end(struct ktbatch_call *call)

@@ -1,8 +1,28 @@
-# The worker, as a runner sees it.
+# The worker: its parts, and the real program as a runner sees it.
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_worker
-TESTS += %D%/test_worker
+WORKER_TESTS = %D%/test_worker %D%/test_channel %D%/test_task_api %D%/test_sessions %D%/test_functions %D%/test_commands %D%/test_ends
+WORKER_RUNNER = %D%/runner.c %D%/runner.h
+check_PROGRAMS += $(WORKER_TESTS)
+TESTS += $(WORKER_TESTS)
 %C%_test_worker_SOURCES = %D%/test_worker.c %D%/client.c %D%/client.h
 %C%_test_worker_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_worker_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
+%C%_test_channel_SOURCES = %D%/test_channel.c
+%C%_test_channel_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+%C%_test_channel_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)
+%C%_test_task_api_SOURCES = %D%/test_task_api.c
+%C%_test_task_api_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+%C%_test_task_api_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)
+%C%_test_sessions_SOURCES = %D%/test_sessions.c $(WORKER_RUNNER)
+%C%_test_sessions_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+%C%_test_sessions_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
+%C%_test_functions_SOURCES = %D%/test_functions.c $(WORKER_RUNNER)
+%C%_test_functions_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+%C%_test_functions_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
+%C%_test_commands_SOURCES = %D%/test_commands.c $(WORKER_RUNNER)
+%C%_test_commands_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+%C%_test_commands_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
+%C%_test_ends_SOURCES = %D%/test_ends.c $(WORKER_RUNNER)
+%C%_test_ends_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+%C%_test_ends_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
 endif
