@@ -104,7 +104,7 @@ static void launch(struct session *s)
     const struct executor_setup setup = {s->function, s->setup.object, s->setup.names, s->setup.env,
                                          s->setup.cwd.len ? s->setup.cwd.p : "", s->setup.tasks == 1};
     e->begun_before = s->answered;
-    e->timed_out = e->mad = false;
+    e->timed_out = e->mad = e->ended = false;
     channel_begin(e->channel, s->first ? s->first->position : e->channel->in_tail, s->first ? s->first->done : 0, s->answered);
     set_limit(s);
     e->launched = clock_mono_us();
@@ -175,6 +175,12 @@ static bool take_record(struct session *s, const struct record *r, const char *b
     return false;
 }
 
+/* What a one-shot call printed is known when its process has ended: its answer waits until then, behind the output. */
+static bool is_early(const struct session *s, const struct record *r)
+{
+    return s->setup.tasks == 1 && !s->executor->ended && (r->kind == RECORD_RESULT || r->kind == RECORD_FAILED);
+}
+
 /* Takes whole records out of `records`. False: nonsense. */
 static bool take_records(struct session *s)
 {
@@ -186,7 +192,7 @@ static bool take_records(struct session *s)
         memcpy(&r, b->data + at, sizeof r);
         if (r.len > RECORD_MAX) {
             sane = false;
-        } else if (b->len - at - sizeof r < r.len) {
+        } else if (b->len - at - sizeof r < r.len || is_early(s, &r)) {
             break;
         } else {
             sane = take_record(s, &r, b->data + at + sizeof r);
@@ -341,6 +347,7 @@ static void on_ended(struct child *child, int status)
     struct executor *e = (struct executor *)(void *)child;
     struct session *s = e->session;
     bool broken = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    e->ended = true;
     /* A one-shot executor that ended in order has looked itself. */
     if (!s || s->setup.tasks != 1 || broken)
         kill(-child->pid, SIGKILL);

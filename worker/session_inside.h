@@ -27,6 +27,7 @@ struct executor {
     int64_t begun_before;      /* answers of the session when it was started */
     int64_t launched;          /* when */
     bool timed_out;
+    bool ended; /* its process has */
     bool mad;   /* what it put out was nonsense */
     bool stale; /* its channel holds tasks that were dropped: no further ones go in */
     int64_t limit; /* tasks of the session that it may begin, all others being dropped; INT64_MAX: no limit */

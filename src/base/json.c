@@ -194,6 +194,7 @@ static int scan_value(struct scan *s, int depth)
 
 int json_check_prefix(const char *text, size_t len, struct json *ret, size_t *ret_used)
 {
+    text = len ? text : ""; /* an empty text may be a null pointer */
     struct scan s = {text, text + len};
     skip_space(&s);
     const char *start = s.p;
@@ -209,6 +210,7 @@ int json_check(const char *text, size_t len, struct json *ret, size_t *ret_at)
 {
     struct json v;
     size_t used;
+    text = len ? text : "";
     int failed = json_check_prefix(text, len, &v, &used);
     struct scan s = {text + used, text + len};
     if (!failed) {
