@@ -331,13 +331,16 @@ static void close_the_rest(void)
         close((int)fd);
 }
 
-_Noreturn static void cannot_enter(const char *folder)
+_Noreturn static void cannot_enter(const char *folder, bool one_shot)
 {
     struct channel_task task;
     CLEANUP_BUF struct buf text = {0};
     buf_printf(&text, "cannot enter the folder %s: %s", folder, strerror(errno));
-    while (channel_next(&self.place, &task))
+    while (channel_next(&self.place, &task)) {
         put_failed(OUTCOME_REFUSED, clock_mono_us(), 0, buf_cstr(&text));
+        if (one_shot)
+            break;
+    }
     _exit(0);
 }
 
@@ -363,7 +366,7 @@ _Noreturn static void child(struct channel *c, const struct executor_setup *setu
     self.call.progress = say_progress;
     set_environment(setup->env);
     if (*setup->cwd && chdir(setup->cwd))
-        cannot_enter(setup->cwd);
+        cannot_enter(setup->cwd, setup->one_shot);
     if (setup->one_shot)
         run_one(setup);
     map_windows();
