@@ -393,6 +393,56 @@ static void test_the_runner_vanishes(void **state)
     }
 }
 
+static long status_kb(pid_t pid, const char *key)
+{
+    char path[64], line[256];
+    long kb = -1;
+    snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0)
+            kb = atol(line + strlen(key) + 1);
+    if (f)
+        fclose(f);
+    return kb;
+}
+
+static void one_shots(struct worker *w, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct client c;
+        client_open(w, &c, "faulty", "go", 1, 0);
+        client_tasks(&c, i, 1, i % 3 ? "[\"ok\"]" : "[\"print\"]");
+        message_empty_add(&c.out, FRAME_FINISH);
+        client_send(&c);
+        expect_ok(&c, i, i % 3 ? "\"ok\"" : "\"print\"");
+        message_count_add(&c.out, FRAME_ACK, 1);
+        client_send(&c);
+        struct frame f;
+        assert_false(client_next(&c, &f)); /* the worker closes first */
+        client_close(&c);
+    }
+}
+
+static void test_a_supervisor_never_grows(void **state)
+{
+    (void)state;
+    struct worker w;
+    worker_start(&w, "2");
+    one_shots(&w, 200);
+    long before = status_kb(w.pid, "VmRSS:"), size = status_kb(w.pid, "FDSize:");
+    one_shots(&w, 1000);
+    long after = status_kb(w.pid, "VmRSS:");
+#ifdef KT_SANITIZED
+    (void)before; /* the sanitizer keeps what was freed */
+    (void)after;
+#else
+    assert_true(after - before <= 64);
+#endif
+    assert_int_equal(status_kb(w.pid, "FDSize:"), size);
+    worker_end(&w);
+}
+
 static void test_killed(void **state)
 {
     (void)state;
@@ -429,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_drop),
         cmocka_unit_test(test_the_runner_vanishes),
+        cmocka_unit_test(test_a_supervisor_never_grows),
         cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
