@@ -175,6 +175,45 @@ static void fail_in_every_way(int64_t tasks_a_session)
     worker_end(&w);
 }
 
+/* A whole handshake that was overheard, said again: the worker's nonce is another one. It claims nothing. */
+static void test_replayed_proof(void **state)
+{
+    (void)state;
+    struct worker w;
+    struct client good, c;
+    struct frame f;
+    struct handshake h;
+    struct err err = ERR_INIT;
+    CLEANUP_BUF struct buf overheard = {0};
+    worker_start(&w, NULL);
+    assert_int_equal(client_connect(&w, &good), 0);
+    handshake_connect(&h, &good.out);
+    buf_add_slice(&overheard, buf_slice(&good.out));
+    client_send(&good);
+    assert_true(client_next(&good, &f));
+    size_t connect_len = overheard.len;
+    assert_int_equal(handshake_prove(&h, &f, w.key, &overheard, &err), 0);
+    client_close(&good); /* before it could use its proof: the worker goes on listening */
+
+    assert_int_equal(client_connect(&w, &c), 0);
+    buf_add(&c.out, overheard.data, connect_len);
+    client_send(&c);
+    assert_true(client_next(&c, &f));
+    assert_int_equal(f.type, FRAME_CHALLENGE);
+    buf_add(&c.out, overheard.data + connect_len, overheard.len - connect_len);
+    client_send(&c);
+    assert_false(client_next(&c, &f));
+    client_close(&c);
+
+    client_open(&w, &c, "faulty", "go", 0, 0);
+    client_tasks(&c, 0, 1, "[\"ok\"]");
+    client_send(&c);
+    expect_ok(&c, 0, "\"ok\"");
+    client_finish(&c);
+    assert_int_equal(worker_wait(&w), 0);
+    worker_end(&w);
+}
+
 static void test_faults_streamed(void **state)
 {
     (void)state;
@@ -486,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_reflected_proof),
+        cmocka_unit_test(test_replayed_proof),
         cmocka_unit_test(test_faults_streamed),
         cmocka_unit_test(test_faults_one_shot),
         cmocka_unit_test(test_streams_and_children),
