@@ -24,25 +24,19 @@
 #define SPARES_MAX 256
 #define LINGER_US (2 * CLOCK_S)  /* so long after REFUSED the runner may take to close */
 
-static struct session all = {.next = &all, .prev = &all};
 static struct session *dirty, *line_head, *line_tail;
 /* Sessions and batches that are over, for the next ones: what has been written to lately costs a fork the least. */
 static struct session *spares;
 static struct batch *spare_batches;
 static int n_spares, n_spare_batches;
 static char incoming[READ_SIZE];
-static int count, slots, slots_taken;
+static int slots, slots_taken;
 static void (*told_end)(bool well);
 
 void session_init(int max_slots, void (*ended)(bool well))
 {
     slots = max_slots;
     told_end = ended;
-}
-
-int session_count(void)
-{
-    return count;
 }
 
 void session_touch(struct session *s)
@@ -178,9 +172,6 @@ static void end(struct session *s, bool well)
     session_slot_free(s);
     close(s->source.fd);
     free_batches(s);
-    s->prev->next = s->next;
-    s->next->prev = s->prev;
-    count--;
     told_end(well);
 }
 
@@ -727,11 +718,6 @@ void session_new(int fd, struct slice rest)
     s->alive.fire = on_alive;
     s->work.fire = on_work;
     s->last_sent = s->last_received = now;
-    s->next = &all;
-    s->prev = all.prev;
-    all.prev->next = s;
-    all.prev = s;
-    count++;
     loop_set(&s->alive, now + CLOCK_S);
     watch(s);
     if (!s->ending && rest.len)

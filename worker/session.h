@@ -21,6 +21,5 @@ void session_init(int slots, void (*ended)(bool well));
 void session_new(int fd, struct slice rest);
 /* At the end of each round: sends what is waiting. */
 void session_flush_all(int64_t now);
-int session_count(void);
 
 #endif

@@ -85,7 +85,7 @@ struct session {
 
     bool has_slot, in_line;
     struct session *next_in_line;
-    struct session *next, *prev;
+    struct session *next; /* in the pool */
 };
 
 /* --- session.c, for the other two --- */

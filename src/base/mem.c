@@ -47,9 +47,14 @@ char *mem_strndup(const char *text, size_t len)
 char *mem_printf(const char *format, ...)
 {
     va_list args;
-    char *text;
     va_start(args, format);
-    int n = vasprintf(&text, format, args);
+    char *text = mem_vprintf(format, args);
     va_end(args);
-    return checked(n < 0 ? NULL : text);
+    return text;
+}
+
+char *mem_vprintf(const char *format, va_list args)
+{
+    char *text;
+    return checked(vasprintf(&text, format, args) < 0 ? NULL : text);
 }

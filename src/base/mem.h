@@ -19,6 +19,7 @@ void *mem_resize(void *p, size_t count, size_t size) __attribute__((alloc_size(2
 char *mem_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *mem_strndup(const char *text, size_t len) __attribute__((malloc, returns_nonnull));
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2), malloc, returns_nonnull));
+char *mem_vprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0), malloc, returns_nonnull));
 
 #define MEM_NEW(type) ((type *)mem_zalloc(sizeof(type)))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

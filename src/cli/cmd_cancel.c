@@ -5,16 +5,15 @@
 
 #include "cli/database.h"
 
-static int cancel(struct state *state, struct run_info *run)
+static int cancel_run(struct state *state, struct run_info *run, struct err *err)
 {
-    struct err err = ERR_INIT;
     if (rest_of(run) != REST_OPEN) {
         say("%s: %s already; nothing to cancel", run->run, run_state_names[run->state]);
         return EXIT_DONE;
     }
     int64_t holder = run_lock_holder(state, run);
-    if (state_cancel(state, run, &err))
-        return command_fail(&err);
+    if (state_cancel(state, run, err))
+        return -1;
     if (holder)
         say("%s: cancelled; process %" PRId64 ", which runs it, stops now", run->run, holder);
     else
@@ -23,22 +22,19 @@ static int cancel(struct state *state, struct run_info *run)
     return EXIT_DONE;
 }
 
+static int cancel(const struct options *options, struct state *state, struct err *err)
+{
+    struct run_info info;
+    if (database_find(state, options, 0, &info, err))
+        return -1;
+    int status = cancel_run(state, &info, err);
+    run_info_done(&info);
+    return status;
+}
+
 static int run(const struct options *options)
 {
-    struct err err = ERR_INIT;
-    struct state *state;
-    struct run_info info;
-    if (database_open(options, STATE_WRITE, &state, &err))
-        return command_fail(&err);
-    int status;
-    if (database_find(state, options, 0, &info, &err)) {
-        status = command_fail(&err);
-    } else {
-        status = cancel(state, &info);
-        run_info_done(&info);
-    }
-    state_close(state);
-    return status;
+    return database_change(options, cancel);
 }
 
 const struct command command_cancel = {

@@ -64,13 +64,7 @@ static int delete_word(const struct options *options, struct state *state, struc
 
 static int run(const struct options *options)
 {
-    struct err err = ERR_INIT;
-    struct state *state;
-    if (database_open(options, STATE_WRITE, &state, &err))
-        return command_fail(&err);
-    int status = delete_word(options, state, &err) ? command_fail(&err) : EXIT_DONE;
-    state_close(state);
-    return status;
+    return database_change(options, delete_word);
 }
 
 const struct command command_delete = {

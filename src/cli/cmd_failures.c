@@ -26,13 +26,7 @@ static int show(const struct options *options, struct state *state, struct err *
 
 static int run(const struct options *options)
 {
-    struct err err = ERR_INIT;
-    struct state *state;
-    if (database_open_to_read(options, &state, &err))
-        return command_fail(&err);
-    int result = show(options, state, &err);
-    state_close(state);
-    return result ? command_fail(&err) : EXIT_DONE;
+    return database_look(options, show);
 }
 
 const struct command command_failures = {

@@ -6,18 +6,17 @@
 
 #define COLUMNS_SHORT "run, state, tasks, done, failed, running, queued, cancelled, backend, started, seconds"
 
-static int run(const struct options *options)
+static int show(const struct options *options, struct state *state, struct err *err)
 {
-    struct err err = ERR_INIT;
-    struct state *state;
     struct state_rows *rows;
     int64_t n = 0;
-    if (database_open_to_read(options, &state, &err))
-        return command_fail(&err);
     const char *sql = options->format == OUTPUT_TABLE ? "SELECT " COLUMNS_SHORT " FROM runs" : "SELECT * FROM runs";
-    int result = state_rows_open(state, sql, NULL, 0, &rows, &err) || show_rows(options, rows, &n, &err) ? -1 : 0;
-    state_close(state);
-    return result ? command_fail(&err) : EXIT_DONE;
+    return state_rows_open(state, sql, NULL, 0, &rows, err) || show_rows(options, rows, &n, err) ? -1 : EXIT_DONE;
+}
+
+static int run(const struct options *options)
+{
+    return database_look(options, show);
 }
 
 const struct command command_list = {

@@ -3,13 +3,12 @@
 
 #include "cli/run_again.h"
 
-static int resume(const struct options *options, struct state *state)
+static int resume(const struct options *options, struct state *state, struct err *err)
 {
-    struct err err = ERR_INIT;
     struct run_info info = {0};
     const char *which = options->n_words ? options->words[0] : NULL;
-    if (state_find(state, which, which ? RUN_ANY : RUN_UNFINISHED, &info, &err))
-        return command_fail(&err);
+    if (state_find(state, which, which ? RUN_ANY : RUN_UNFINISHED, &info, err))
+        return -1;
     int status = rest_of(&info) == REST_OPEN ? run_again(options, state, &info, NULL) : say_at_rest(options, &info);
     run_info_done(&info);
     return status;
@@ -17,13 +16,7 @@ static int resume(const struct options *options, struct state *state)
 
 static int run(const struct options *options)
 {
-    struct err err = ERR_INIT;
-    struct state *state;
-    if (database_open(options, STATE_WRITE, &state, &err))
-        return command_fail(&err);
-    int status = resume(options, state);
-    state_close(state);
-    return status;
+    return database_change(options, resume);
 }
 
 const struct command command_resume = {

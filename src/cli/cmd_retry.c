@@ -18,22 +18,19 @@ static int put_back(const struct options *options, struct state *state, struct r
     return 0;
 }
 
+static int retry(const struct options *options, struct state *state, struct err *err)
+{
+    struct run_info info;
+    if (database_find(state, options, 0, &info, err))
+        return -1;
+    int status = run_again(options, state, &info, put_back);
+    run_info_done(&info);
+    return status;
+}
+
 static int run(const struct options *options)
 {
-    struct err err = ERR_INIT;
-    struct state *state;
-    struct run_info info;
-    if (database_open(options, STATE_WRITE, &state, &err))
-        return command_fail(&err);
-    int status;
-    if (database_find(state, options, 0, &info, &err)) {
-        status = command_fail(&err);
-    } else {
-        status = run_again(options, state, &info, put_back);
-        run_info_done(&info);
-    }
-    state_close(state);
-    return status;
+    return database_change(options, retry);
 }
 
 const struct command command_retry = {

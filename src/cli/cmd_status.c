@@ -89,14 +89,10 @@ static void add_fact(struct buf *b, const char *name, const char *format, ...) _
 static void add_fact(struct buf *b, const char *name, const char *format, ...)
 {
     va_list args;
-    char *text;
     va_start(args, format);
-    int n = vasprintf(&text, format, args);
+    CLEANUP_FREE char *text = mem_vprintf(format, args);
     va_end(args);
-    if (n < 0)
-        return;
     buf_printf(b, "%-9s  %s\n", name, text);
-    free(text);
 }
 
 static void add_state(struct buf *b, const struct options *options, const struct facts *f)
@@ -245,7 +241,7 @@ static int watch(struct state *state, struct facts *f, struct err *err)
     return result;
 }
 
-static int show(const struct options *options, struct state *state, int *ret_status, struct err *err)
+static int show(const struct options *options, struct state *state, struct err *err)
 {
     struct facts f;
     if (read_facts(state, options->n_words ? options->words[0] : NULL, &f, err))
@@ -253,23 +249,15 @@ static int show(const struct options *options, struct state *state, int *ret_sta
     int result = options->watch ? watch(state, &f, err) : 0;
     if (result == 0)
         result = options->format == OUTPUT_TABLE ? print_text(options, state, &f, err) : print_data(options, &f, err);
-    if (options->watch)
-        *ret_status = interrupted ? EXIT_INTERRUPTED : f.run.state == RUN_DONE ? EXIT_DONE : EXIT_TASKS_FAILED;
+    if (result == 0 && options->watch)
+        result = interrupted ? EXIT_INTERRUPTED : f.run.state == RUN_DONE ? EXIT_DONE : EXIT_TASKS_FAILED;
     facts_done(&f);
     return result;
 }
 
 static int run(const struct options *options)
 {
-    struct err err = ERR_INIT;
-    struct state *state;
-    int status = EXIT_DONE;
-    if (database_open_to_read(options, &state, &err))
-        return command_fail(&err);
-    if (show(options, state, &status, &err))
-        status = command_fail(&err);
-    state_close(state);
-    return status;
+    return database_look(options, show);
 }
 
 const struct command command_status = {

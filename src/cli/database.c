@@ -18,7 +18,7 @@ int database_open(const struct options *options, enum state_mode mode, struct st
     return 0;
 }
 
-int database_open_to_read(const struct options *options, struct state **ret, struct err *err)
+static int open_to_look(const struct options *options, struct state **ret, struct err *err)
 {
     struct err first = ERR_INIT;
     if (database_open(options, STATE_WRITE, ret, &first) == 0)
@@ -27,6 +27,30 @@ int database_open_to_read(const struct options *options, struct state **ret, str
         return database_open(options, STATE_READ, ret, err);
     *err = first;
     return -1;
+}
+
+static int use_and_close(const struct options *options, struct state *state, database_use *use)
+{
+    struct err err = ERR_INIT;
+    int status = use(options, state, &err);
+    if (status < 0)
+        status = command_fail(&err);
+    state_close(state);
+    return status;
+}
+
+int database_change(const struct options *options, database_use *use)
+{
+    struct err err = ERR_INIT;
+    struct state *state;
+    return database_open(options, STATE_WRITE, &state, &err) ? command_fail(&err) : use_and_close(options, state, use);
+}
+
+int database_look(const struct options *options, database_use *use)
+{
+    struct err err = ERR_INIT;
+    struct state *state;
+    return open_to_look(options, &state, &err) ? command_fail(&err) : use_and_close(options, state, use);
 }
 
 int database_find(struct state *state, const struct options *options, int word, struct run_info *ret, struct err *err)

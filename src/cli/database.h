@@ -9,8 +9,12 @@
 
 /* Opens the database of the options and says its warning, if it has one. */
 int database_open(const struct options *options, enum state_mode mode, struct state **ret, struct err *err);
+/* The whole of a command that works on a database that is there: opens it, calls `use`, closes it. `use` returns an exit status,
+ * or -1 and an error, which is then said; so does this. */
+typedef int database_use(const struct options *options, struct state *state, struct err *err);
+int database_change(const struct options *options, database_use *use);
 /* For commands that only look: marks dead runners' runs where it can write, and reads where it cannot. */
-int database_open_to_read(const struct options *options, struct state **ret, struct err *err);
+int database_look(const struct options *options, database_use *use);
 /* The run that the n-th word names (no such word: the newest). */
 int database_find(struct state *state, const struct options *options, int word, struct run_info *ret, struct err *err);
 

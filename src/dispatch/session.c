@@ -36,7 +36,7 @@ struct session {
 struct sessions {
     struct sessions_config config;
     struct session *first; /* not ended */
-    int n, closing;
+    int n;
     struct session *pool;
     int n_pool;
     bool paused;
@@ -86,11 +86,6 @@ int sessions_count(const struct sessions *all)
     return all->n;
 }
 
-int sessions_closing(const struct sessions *all)
-{
-    return all->closing;
-}
-
 static struct session *session_take(struct sessions *all)
 {
     struct session *s = all->pool;
@@ -111,7 +106,6 @@ static void on_closed(uv_handle_t *handle)
 {
     struct session *s = handle->data;
     struct sessions *all = s->all;
-    all->closing--;
     if (all->n_pool >= POOL_MAX || s->reader.bytes.cap > KEPT_BUFFER || s->out.cap > KEPT_BUFFER) {
         session_free(s);
         return;
@@ -132,7 +126,6 @@ static void session_leave(struct session *s)
     if (s->next)
         s->next->prev = s->prev;
     all->n--;
-    all->closing++;
     uv_close((uv_handle_t *)&s->tcp, on_closed);
 }
 

@@ -59,7 +59,6 @@ void sessions_free(struct sessions *all);
 /* Looks at time limits; to be called a few times in the shortest of them. */
 void sessions_tick(struct sessions *all);
 int sessions_count(const struct sessions *all); /* not ended */
-int sessions_closing(const struct sessions *all); /* ended, and their handles not closed yet */
 /* Stops reading from all, or goes on (with what is buffered first). New sessions are read from until on_ready. */
 void sessions_pause(struct sessions *all, bool pause);
 

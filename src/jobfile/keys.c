@@ -14,24 +14,18 @@ void node_problem(struct reader *r, const struct node *node, const char *format,
 {
     va_list args;
     va_start(args, format);
-    char *text;
-    if (vasprintf(&text, format, args) < 0)
-        abort();
+    CLEANUP_FREE char *text = mem_vprintf(format, args);
     va_end(args);
     place_problem(r->problems, node->origin, node->mark, "%s", text);
-    free(text);
 }
 
 void pair_problem(struct reader *r, const struct pair *pair, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    char *text;
-    if (vasprintf(&text, format, args) < 0)
-        abort();
+    CLEANUP_FREE char *text = mem_vprintf(format, args);
     va_end(args);
     place_problem(r->problems, pair->origin, pair->mark, "%s", text);
-    free(text);
 }
 
 struct mark node_mark_at(const struct node *node, int offset)

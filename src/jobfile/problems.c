@@ -43,10 +43,7 @@ static void add(struct problems *problems, struct mark mark, bool warning, char 
 static void __attribute__((format(printf, 4, 0)))
 add_formatted(struct problems *problems, struct mark mark, bool warning, const char *format, va_list args)
 {
-    char *text;
-    if (vasprintf(&text, format, args) < 0)
-        abort();
-    add(problems, mark, warning, text);
+    add(problems, mark, warning, mem_vprintf(format, args));
 }
 
 void problem_add(struct problems *problems, struct mark mark, const char *format, ...)
@@ -68,10 +65,8 @@ void problem_warn(struct problems *problems, struct mark mark, const char *forma
 void place_problem(struct problems *problems, const char *origin, struct mark mark, const char *format, ...)
 {
     va_list args;
-    char *text;
     va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
-        abort();
+    char *text = mem_vprintf(format, args);
     va_end(args);
     if (origin) {
         char *whole = mem_printf("--set %s: %s", origin, text);
