@@ -8,6 +8,8 @@
  *
  * The worker closes first, after session_expect_end(). All calls and events are on the loop's thread; a session is gone
  * when on_end returns. An event that returns -1 has put into `err` why the worker is not to be trusted: the session ends.
+ *
+ * The process must ignore SIGPIPE: libuv writes without MSG_NOSIGNAL, and a worker may be gone at any moment.
  */
 #ifndef KT_DISPATCH_SESSION_H
 #define KT_DISPATCH_SESSION_H

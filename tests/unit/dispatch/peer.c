@@ -171,6 +171,10 @@ static void setup(struct connection *c)
     if (c->p->script.fault == PEER_REFUSES) {
         message_refused_add(&c->out, slice_str("no library power_op.so in /nowhere"));
         send_all(c);
+        /* Bytes that nobody read would turn the end into a reset, which overtakes what was said. */
+        shutdown(c->fd, SHUT_WR);
+        while (read(c->fd, (char[256]){0}, 256) > 0)
+            ;
         _exit(1);
     }
     message_ready_add(&c->out, &(struct message_ready){slice_str("0"), getpid(), slice_str("here")});
