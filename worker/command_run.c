@@ -38,11 +38,13 @@ static void keep_last_words(struct buf *b, struct slice more)
 /* Reads some of what is there; false when there is nothing more for now. */
 static bool read_stream(struct session *s, int stream)
 {
-    static char bytes[READ_SIZE];
+    static char *bytes; /* not an array: what a fork write-protects is kept on few pages */
     struct command *c = s->run.command;
     if (c->streams[stream].fd < 0)
         return false;
-    ssize_t n = read(c->streams[stream].fd, bytes, sizeof bytes);
+    if (!bytes)
+        bytes = mem_alloc(READ_SIZE);
+    ssize_t n = read(c->streams[stream].fd, bytes, READ_SIZE);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         command_close_stream(c, stream);
     if (n <= 0)
@@ -137,7 +139,7 @@ static void answer(struct session *s)
     char text[MESSAGE_WORDS_MAX + 64], name[32];
     if (run->timed_out) {
         char span[CLOCK_TEXT_SIZE];
-        snprintf(text, sizeof text, "ran longer than %s and was killed", clock_span(s->setup.timeout_us, span));
+        snprintf(text, sizeof text, "ran longer than %s and was killed", clock_span(s->setup->timeout_us, span));
         session_failed(s, run->started, us, OUTCOME_TIMEOUT, 0, text);
     } else if (WIFSIGNALED(run->status)) {
         process_signal_name(WTERMSIG(run->status), name);
@@ -166,7 +168,7 @@ static void finish(struct session *s)
     buf_clear(&s->run.last_words);
     loop_unset(&s->work);
     session_slot_free(s);
-    if (!s->ending && s->setup.tasks != 1)
+    if (!s->ending && s->setup->tasks != 1)
         command_start_next(s);
 }
 
@@ -249,8 +251,8 @@ static bool start(struct session *s, const struct batch *b)
     c->streams[0].ready = out_ready;
     c->streams[1].ready = err_ready;
     *run = (struct running_command){.started = clock_mono_us(), .last_words = words, .left_name = "?"};
-    const struct command_setup setup = {json_get(b->items.value, "argv"), json_get(b->items.value, "env"), s->setup.env,
-                                        s->setup.cwd.len ? s->setup.cwd.p : "", s->setup.run.p, b->first + b->done, b->attempt};
+    const struct command_setup setup = {json_get(b->items.value, "argv"), json_get(b->items.value, "env"), s->setup->env,
+                                        s->setup->cwd.len ? s->setup->cwd.p : "", s->setup->run.p, b->first + b->done, b->attempt};
     if (command_start(c, &setup, &err)) {
         command_free(c);
         session_failed(s, run->started, 0, err.class == ERR_SYSTEM ? OUTCOME_LOST : OUTCOME_REFUSED, 0, err.text);
@@ -258,8 +260,8 @@ static bool start(struct session *s, const struct batch *b)
     }
     run->command = c;
     command_resume_reading(s);
-    if (s->setup.timeout_us)
-        loop_set(&s->work, run->started + s->setup.timeout_us);
+    if (s->setup->timeout_us)
+        loop_set(&s->work, run->started + s->setup->timeout_us);
     return true;
 }
 

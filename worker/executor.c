@@ -28,10 +28,12 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "own_memory.h"
 #include "process.h"
 #include "task_api.h"
 
-#define WINDOW 4096
+#define PAGE 4096
+#define WINDOW PAGE
 #define FORK_NS 10000       /* no call that made a process is faster */
 #define LONG_NS 1000000     /* the answer of such a call is told at once, not when the session looks next */
 #define LOOK_EVERY 256      /* calls */
@@ -40,7 +42,8 @@
 #define PIECE (256u << 10)  /* of output */
 #define RESULT_MAX (RECORD_MAX - (1u << 20)) /* fits one frame */
 
-static _Alignas(4096) struct {
+/* On pages of its own, so that the ones that the worker writes to stay few. */
+static struct {
     struct channel_place place;
     unsigned char *windows[2]; /* first pages of stdout and stderr; NULL in a one-shot executor */
     int64_t progress_said;
@@ -48,7 +51,7 @@ static _Alignas(4096) struct {
     int64_t least_ns; /* that a call has taken */
     bool looked;      /* the kernel was asked something after the last call: that time is not the next one's */
     struct ktbatch_call call;
-} self;
+} *self;
 static int64_t close_ns;
 static bool has_threads; /* libraries have started some */
 
@@ -61,7 +64,7 @@ static int64_t now_ns(void)
 
 static void put_failed(enum outcome outcome, int64_t at, int64_t us, const char *message)
 {
-    channel_put_record(&self.place,
+    channel_put_record(&self->place,
                        (struct record){.len = (uint32_t)strlen(message), .kind = RECORD_FAILED, .detail = (uint16_t)outcome,
                                        .at = at, .us = us},
                        slice_str(message));
@@ -91,7 +94,7 @@ void executor_take_output(int fd, void (*take)(void *ctx, struct slice piece), v
 static void fill_window(int stream)
 {
     if (ftruncate(EXECUTOR_OUT_FD + stream, WINDOW) == 0)
-        memset(self.windows[stream], 0xff, WINDOW);
+        memset(self->windows[stream], 0xff, WINDOW);
 }
 
 static void map_windows(void)
@@ -103,7 +106,7 @@ static void map_windows(void)
         void *p = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (p == MAP_FAILED)
             _exit(127);
-        self.windows[stream] = p;
+        self->windows[stream] = p;
         fill_window(stream);
     }
 }
@@ -111,7 +114,7 @@ static void map_windows(void)
 static void put_piece(void *ctx, struct slice piece)
 {
     const int *stream = ctx;
-    channel_put_record(&self.place,
+    channel_put_record(&self->place,
                        (struct record){.len = (uint32_t)piece.len, .kind = RECORD_OUTPUT, .detail = (uint16_t)(*stream + 1)}, piece);
 }
 
@@ -126,8 +129,8 @@ static void put_output(void)
 static bool printed(void)
 {
     uint64_t out, err;
-    memcpy(&out, self.windows[0], sizeof out);
-    memcpy(&err, self.windows[1], sizeof err);
+    memcpy(&out, self->windows[0], sizeof out);
+    memcpy(&err, self->windows[1], sizeof err);
     return out != UINT64_MAX || err != UINT64_MAX;
 }
 
@@ -140,10 +143,10 @@ static bool streams_closed(void)
 /* Whether the call may have closed a stream, by its time: not if it took as long as a faster one that did not. */
 static bool may_have_closed(int64_t ns)
 {
-    bool fastest = self.calls++ == 0 || ns < self.least_ns;
+    bool fastest = self->calls++ == 0 || ns < self->least_ns;
     if (fastest)
-        self.least_ns = ns;
-    return fastest || ns >= self.least_ns + close_ns || self.calls % LOOK_EVERY == 0;
+        self->least_ns = ns;
+    return fastest || ns >= self->least_ns + close_ns || self->calls % LOOK_EVERY == 0;
 }
 
 /* How long closing a stream takes at the least on this machine: half of the best of some. */
@@ -200,22 +203,22 @@ static void say_progress(struct ktbatch_call *c, double fraction, const char *te
 {
     int64_t now = clock_mono_us();
     (void)c;
-    if (now - self.progress_said < PROGRESS_US || isnan(fraction))
+    if (now - self->progress_said < PROGRESS_US || isnan(fraction))
         return;
-    self.progress_said = now;
+    self->progress_said = now;
     fraction = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
     size_t len = strnlen(text, CALL_MESSAGE_MAX);
-    channel_put_record(&self.place,
+    channel_put_record(&self->place,
                        (struct record){.len = (uint32_t)len, .kind = RECORD_PROGRESS, .at = (int64_t)(fraction * 1e6)},
                        (struct slice){text, len});
-    channel_nudge(&self.place);
+    channel_nudge(&self->place);
 }
 
 /* What the call left in the process besides its answer; NULL if nothing is wrong. `ret_renew`: a fresh executor must go on. */
 static const char *what_is_wrong(int64_t ns, struct buf *text, bool *ret_renew)
 {
     if (may_have_closed(ns)) {
-        self.looked = true;
+        self->looked = true;
         if (streams_closed()) {
             *ret_renew = true;
             return "closed its standard output or error";
@@ -223,7 +226,7 @@ static const char *what_is_wrong(int64_t ns, struct buf *text, bool *ret_renew)
     }
     if (ns < FORK_NS)
         return NULL;
-    self.looked = true;
+    self->looked = true;
     struct left left = {0};
     if (end_children(&left) == 0)
         return NULL;
@@ -234,13 +237,13 @@ static const char *what_is_wrong(int64_t ns, struct buf *text, bool *ret_renew)
 
 static void put_answer(int64_t at, int64_t us)
 {
-    struct ktbatch_call *call = &self.call;
+    struct ktbatch_call *call = &self->call;
     if (call->failed)
         put_failed(OUTCOME_ERROR, at, us, call->message);
     else if (call->result.len > RESULT_MAX)
         put_failed(OUTCOME_ERROR, at, us, "the result is larger than 63 MiB");
     else
-        channel_put_record(&self.place,
+        channel_put_record(&self->place,
                            (struct record){.len = (uint32_t)call->result.len, .kind = RECORD_RESULT, .at = at, .us = us},
                            buf_slice(&call->result));
 }
@@ -250,11 +253,11 @@ static bool finish_call(int64_t ns, int64_t at)
 {
     CLEANUP_BUF struct buf text = {0};
     bool renew = false;
-    self.looked = self.windows[0] && printed();
-    if (self.looked)
+    self->looked = self->windows[0] && printed();
+    if (self->looked)
         put_output();
     const char *wrong = what_is_wrong(ns, &text, &renew);
-    if (wrong && !self.call.failed)
+    if (wrong && !self->call.failed)
         put_failed(OUTCOME_ERROR, at, ns / 1000, wrong);
     else
         put_answer(at, ns / 1000);
@@ -263,15 +266,15 @@ static bool finish_call(int64_t ns, int64_t at)
 
 static void run_call(const struct executor_setup *setup, const struct channel_task *task)
 {
-    if (!task_call_begin(&self.call, task->task, task->attempt, task->item))
+    if (!task_call_begin(&self->call, task->task, task->attempt, task->item))
         return;
-    setup->function->call(&self.call);
-    task_call_end(&self.call);
+    setup->function->call(&self->call);
+    task_call_end(&self->call);
 }
 
 static bool build_object(const struct executor_setup *setup)
 {
-    struct ktbatch_call *call = &self.call;
+    struct ktbatch_call *call = &self->call;
     call->failed = call->returned = false;
     call->n_args = 0;
     if (!setup->function->object_new)
@@ -285,9 +288,9 @@ static bool build_object(const struct executor_setup *setup)
 _Noreturn static void run_one(const struct executor_setup *setup)
 {
     struct channel_task task;
-    channel_next(&self.place, &task);
+    channel_next(&self->place, &task);
     int64_t begun = now_ns();
-    channel_started(&self.place, begun / 1000);
+    channel_started(&self->place, begun / 1000);
     if (build_object(setup))
         run_call(setup, &task);
     finish_call(now_ns() - begun, begun / 1000);
@@ -299,28 +302,28 @@ _Noreturn static void run_many(const struct executor_setup *setup)
     struct channel_task task;
     bool built = build_object(setup);
     char reason[CALL_MESSAGE_MAX];
-    memcpy(reason, self.call.message, sizeof reason);
+    memcpy(reason, self->call.message, sizeof reason);
     int64_t before = now_ns();
-    while (channel_next(&self.place, &task)) {
+    while (channel_next(&self->place, &task)) {
         /* A task begins when the one before it ended, unless it had to be waited for. */
         if (task.slept)
             before = now_ns();
-        channel_started(&self.place, before / 1000);
+        channel_started(&self->place, before / 1000);
         if (built) {
             run_call(setup, &task);
         } else {
-            self.call.failed = true;
-            memcpy(self.call.message, reason, sizeof reason);
+            self->call.failed = true;
+            memcpy(self->call.message, reason, sizeof reason);
         }
         int64_t after = now_ns(), ns = after - before;
         if (finish_call(ns, before / 1000))
             _exit(EXECUTOR_RENEW);
         if (ns >= LONG_NS)
-            channel_nudge(&self.place);
-        before = self.looked ? now_ns() : after;
+            channel_nudge(&self->place);
+        before = self->looked ? now_ns() : after;
     }
-    if (self.call.object && setup->function->object_free)
-        setup->function->object_free(self.call.object);
+    if (self->call.object && setup->function->object_free)
+        setup->function->object_free(self->call.object);
     fflush(NULL);
     _exit(0);
 }
@@ -352,7 +355,7 @@ _Noreturn static void cannot_enter(const struct executor_setup *setup)
     struct channel_task task;
     CLEANUP_BUF struct buf text = {0};
     buf_printf(&text, "cannot enter the folder %s: %s", setup->cwd, strerror(errno));
-    while (channel_next(&self.place, &task)) {
+    while (channel_next(&self->place, &task)) {
         put_failed(OUTCOME_REFUSED, clock_mono_us(), 0, buf_cstr(&text));
         if (setup->one_shot)
             break;
@@ -375,11 +378,11 @@ _Noreturn static void child(struct channel *c, const struct executor_setup *setu
     close_the_rest();
     process_default_limits();
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof no_signals);
-    channel_executor_starts(&self.place, c, EXECUTOR_WAKE_FD, EXECUTOR_NUDGE_FD);
-    self.call.names = setup->names;
-    self.call.object_json = setup->object;
-    self.call.object = NULL;
-    self.call.progress = say_progress;
+    channel_executor_starts(&self->place, c, EXECUTOR_WAKE_FD, EXECUTOR_NUDGE_FD);
+    self->call.names = setup->names;
+    self->call.object_json = setup->object;
+    self->call.object = NULL;
+    self->call.progress = say_progress;
     set_environment(setup->env);
     if (*setup->cwd && chdir(setup->cwd))
         cannot_enter(setup);
@@ -391,8 +394,14 @@ _Noreturn static void child(struct channel *c, const struct executor_setup *setu
 
 void executor_prepare(void)
 {
+    bool own = own_memory_use(false);
+    self = aligned_alloc(PAGE, (sizeof *self + PAGE - 1) & ~(size_t)(PAGE - 1));
+    if (!self)
+        abort();
+    memset(self, 0, sizeof *self);
     close_ns = time_of_close();
-    buf_reserve(&self.call.result, 4096);
+    buf_reserve(&self->call.result, PAGE);
+    own_memory_use(own);
     /* What a task has printed must not die with it in a buffer. Nothing of ours prints there after this. */
     setvbuf(stdout, NULL, _IONBF, 0);
 }
@@ -415,8 +424,11 @@ static pid_t bare_fork(void)
 
 pid_t executor_start(struct channel *c, const struct executor_setup *setup)
 {
+    struct channel copy = *c; /* what it points to goes over, the struct itself does not */
+    bool own = own_memory_use(false);
     pid_t parent = getpid(), pid = bare_fork();
     if (pid == 0)
-        child(c, setup, parent);
+        child(&copy, setup, parent);
+    own_memory_use(own);
     return pid;
 }

@@ -74,7 +74,7 @@ static void on_ended(struct child *child, int status);
 /* An executor that is not running yet, with a channel for messages of that size. */
 static int add_executor(struct session *s, size_t len)
 {
-    struct channel *c = channel_get(len, s->setup.tasks == 1);
+    struct channel *c = channel_get(len, s->setup->tasks == 1);
     if (!c)
         return -1;
     struct executor *e = new_executor();
@@ -101,8 +101,8 @@ static void set_limit(struct session *s)
 static void launch(struct session *s)
 {
     struct executor *e = s->executor;
-    const struct executor_setup setup = {s->function, s->setup.object, s->setup.names, s->setup.env,
-                                         s->setup.cwd.len ? s->setup.cwd.p : "", s->setup.tasks == 1};
+    const struct executor_setup setup = {s->common->function, s->setup->object, s->setup->names, s->setup->env,
+                                         s->setup->cwd.len ? s->setup->cwd.p : "", s->setup->tasks == 1};
     e->begun_before = s->answered;
     e->timed_out = e->mad = e->ended = false;
     channel_begin(e->channel, s->first ? s->first->position : e->channel->in_tail, s->first ? s->first->done : 0, s->answered);
@@ -122,28 +122,29 @@ static void launch(struct session *s)
     session_slot_free(s);
 }
 
-void function_start(struct session *s)
+bool function_tasks(struct session *s, struct batch *batch, struct slice items)
 {
-    if (s->executor && s->executor->child.pid == 0)
-        launch(s);
-    if (!s->ending && s->executor)
-        function_look(s, clock_mono_us());
-}
-
-bool function_tasks(struct session *s, struct batch *batch, const struct message_tasks *tasks)
-{
-    if (s->executor && (s->executor->stale || !channel_can_hold(s->executor->channel, tasks->items.len))) {
+    if (s->executor && (s->executor->stale || !channel_can_hold(s->executor->channel, items.len))) {
         /* This channel cannot take the message: another one, once the executor has nothing left to do. */
         if (s->first != batch)
             return false;
         function_end(s, false);
     }
-    if (!s->executor && add_executor(s, tasks->items.len)) {
+    if (!s->executor && add_executor(s, items.len)) {
         session_break(s);
         return false;
     }
-    return channel_send(s->executor->channel, tasks->first, tasks->attempt, (struct slice){tasks->items.p, tasks->items.len},
-                        &batch->position);
+    return channel_send(s->executor->channel, batch->first, batch->attempt, items, &batch->position);
+}
+
+void function_start(struct session *s)
+{
+    if (s->first && s->setup->tasks == 1 && !s->executor && !function_tasks(s, s->first, buf_slice(&s->first->body)))
+        return;
+    if (s->executor && s->executor->child.pid == 0)
+        launch(s);
+    if (!s->ending && s->executor)
+        function_look(s, clock_mono_us());
 }
 
 /* One record. False: it is nonsense. */
@@ -178,7 +179,7 @@ static bool take_record(struct session *s, const struct record *r, const char *b
 /* What a one-shot call printed is known when its process has ended: its answer waits until then, behind the output. */
 static bool is_early(const struct session *s, const struct record *r)
 {
-    return s->setup.tasks == 1 && !s->executor->ended && (r->kind == RECORD_RESULT || r->kind == RECORD_FAILED);
+    return s->setup->tasks == 1 && !s->executor->ended && (r->kind == RECORD_RESULT || r->kind == RECORD_FAILED);
 }
 
 /* Takes whole records out of `records`. False: nonsense. */
@@ -222,11 +223,11 @@ static void take_answers(struct session *s)
 static int64_t time_limit(const struct session *s, int64_t now, int64_t begun, int64_t started)
 {
     const struct executor *e = s->executor;
-    if (!s->setup.timeout_us || e->timed_out)
+    if (!s->setup->timeout_us || e->timed_out)
         return INT64_MAX;
     if (begun > s->answered)
-        return (started ? started : now) + s->setup.timeout_us;
-    return (channel_open_for_tasks(e->channel) ? now : e->launched) + s->setup.timeout_us;
+        return (started ? started : now) + s->setup->timeout_us;
+    return (channel_open_for_tasks(e->channel) ? now : e->launched) + s->setup->timeout_us;
 }
 
 void function_look(struct session *s, int64_t now)
@@ -251,9 +252,9 @@ void function_look(struct session *s, int64_t now)
     }
     /* Tiny tasks are looked after often; one that runs for longer than this already will tell when it is through. */
     bool is_long = started && now - started >= LOOK_US && begun == s->answered + 1;
-    if (s->answered != before || (begun > s->answered && !is_long && s->setup.tasks != 1) || session_clogged(s))
+    if (s->answered != before || (begun > s->answered && !is_long && s->setup->tasks != 1) || session_clogged(s))
         due = now + LOOK_US < due ? now + LOOK_US : due;
-    else if (begun <= s->answered && s->setup.tasks != 1)
+    else if (begun <= s->answered && s->setup->tasks != 1)
         due = now + 10 * LOOK_US < due ? now + 10 * LOOK_US : due;
     if (due == INT64_MAX)
         loop_unset(&s->work);
@@ -271,7 +272,7 @@ static void head_failed(struct session *s, struct executor *e, int status, bool 
         session_failed(s, at, now - at, OUTCOME_ERROR, 0, "wrote over memory that is not its own");
     } else if (e->timed_out) {
         char span[CLOCK_TEXT_SIZE];
-        snprintf(text, sizeof text, "ran longer than %s and was killed%s", clock_span(s->setup.timeout_us, span), where);
+        snprintf(text, sizeof text, "ran longer than %s and was killed%s", clock_span(s->setup->timeout_us, span), where);
         session_failed(s, at, now - at, OUTCOME_TIMEOUT, 0, text);
     } else if (WIFSIGNALED(status)) {
         process_signal_name(WTERMSIG(status), name);
@@ -303,11 +304,11 @@ static void take_last_output(struct session *s, const struct channel *c)
 /* What it put out before it ended. A task that it was at has its output still in the files. */
 static void take_the_rest(struct session *s, struct executor *e, int64_t begun)
 {
-    if (s->setup.tasks == 1)
+    if (s->setup->tasks == 1)
         take_last_output(s, e->channel);
     if (!e->mad && (channel_receive(e->channel, &s->records) || !take_records(s)))
         e->mad = true;
-    if (s->setup.tasks != 1 && s->first && begun > s->answered)
+    if (s->setup->tasks != 1 && s->first && begun > s->answered)
         take_last_output(s, e->channel);
     buf_clear(&s->records);
 }
@@ -318,7 +319,7 @@ static bool answer_for_it(struct session *s, struct executor *e, int status)
 {
     int64_t started = 0, begun = channel_begun(e->channel, &started);
     take_the_rest(s, e, begun);
-    bool one = s->setup.tasks == 1;
+    bool one = s->setup->tasks == 1;
     if (e->mad && !s->cautious && !one) {
         s->cautious = true;
         return true;
@@ -349,7 +350,7 @@ static void on_ended(struct child *child, int status)
     bool broken = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
     e->ended = true;
     /* A one-shot executor that ended in order has looked itself. */
-    if (!s || s->setup.tasks != 1 || broken)
+    if (!s || s->setup->tasks != 1 || broken)
         kill(-child->pid, SIGKILL);
     broken = (s && answer_for_it(s, e, status)) || broken;
     if (broken)
@@ -362,7 +363,7 @@ static void on_ended(struct child *child, int status)
     loop_unset(&s->work);
     if (s->dropping)
         session_dropped(s, s->answered);
-    if (s->first && s->setup.tasks != 1 && !s->ending) {
+    if (s->first && s->setup->tasks != 1 && !s->ending) {
         launch(s);
         if (s->executor)
             function_look(s, clock_mono_us());

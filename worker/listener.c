@@ -30,9 +30,9 @@ struct stranger {
     struct stranger *next_free;
 };
 
-static struct stranger *strangers[STRANGERS_MAX]; /* made as they are needed */
+static struct stranger **strangers; /* made as they are needed, STRANGERS_MAX at most */
+static int n_strangers, cap_strangers;
 static struct stranger *free_places;
-static int n_strangers;
 static struct loop_source listening = {.fd = -1};
 static struct loop_timer pause_timer;
 static unsigned char run_key[WIRE_KEY_SIZE];
@@ -122,6 +122,7 @@ static bool goes_before(const struct stranger *a, const struct stranger *b)
 static struct stranger *free_place(void)
 {
     if (!free_places && n_strangers < STRANGERS_MAX) {
+        MEM_GROW(strangers, n_strangers, cap_strangers);
         struct stranger *x = strangers[n_strangers++] = MEM_NEW(struct stranger);
         x->source.fd = -1;
         return x;

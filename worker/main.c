@@ -23,6 +23,7 @@
 #include "library.h"
 #include "listener.h"
 #include "loop.h"
+#include "own_memory.h"
 #include "process.h"
 #include "session.h"
 
@@ -236,6 +237,7 @@ int main(int argc, char **argv)
     int status = read_options(argc, argv, &o);
     if (status >= 0)
         return status;
+    own_memory_init();
     o.key_fd = move_fd(o.key_fd);
     o.announce_fd = move_fd(o.announce_fd);
     o.parent_fd = move_fd(o.parent_fd);

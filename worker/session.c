@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "library.h"
 #include "session_inside.h"
 
 #define READ_SIZE (256u << 10)
@@ -29,7 +28,7 @@ static struct session *dirty, *line_head, *line_tail;
 static struct session *spares;
 static struct batch *spare_batches;
 static int n_spares, n_spare_batches;
-static char incoming[READ_SIZE];
+static char *incoming; /* READ_SIZE bytes */
 static int slots, slots_taken;
 static void (*told_end)(bool well);
 
@@ -37,6 +36,7 @@ void session_init(int max_slots, void (*ended)(bool well))
 {
     slots = max_slots;
     told_end = ended;
+    incoming = mem_alloc(READ_SIZE);
 }
 
 void session_touch(struct session *s)
@@ -100,8 +100,8 @@ static void free_batches(struct session *s)
 /* The session's memory, when nobody has it any more. */
 static void release(struct session *s)
 {
-    struct buf *bufs[] = {&s->reader.bytes, &s->out,     &s->setup_body,     &s->texts,
-                          &s->waiting,      &s->records, &s->run.last_words};
+    struct buf *bufs[] = {&s->reader.bytes, &s->out, &s->waiting, &s->records, &s->run.last_words};
+    setup_release(s->common);
     bool keep = n_spares < SPARES_MAX;
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++) {
         clear_buf(bufs[i]);
@@ -128,8 +128,6 @@ static struct session *take_spare(void)
     *s = (struct session){
         .reader.bytes = kept.reader.bytes,
         .out = kept.out,
-        .setup_body = kept.setup_body,
-        .texts = kept.texts,
         .waiting = kept.waiting,
         .records = kept.records,
         .run.last_words = kept.run.last_words,
@@ -165,7 +163,7 @@ static void end(struct session *s, bool well)
     loop_unset(&s->work);
     if (s->in_line)
         leave_line(s);
-    if (s->setup.command)
+    if (s->setup->command)
         command_end(s);
     else
         function_end(s, !well);
@@ -207,7 +205,7 @@ static void head_answered(struct session *s)
     s->first = b->next;
     if (!s->first)
         s->last = NULL;
-    if (!s->setup.command && s->executor)
+    if (!s->setup->command && s->executor)
         channel_release(s->executor->channel, s->first ? s->first->position : s->executor->channel->in_tail);
     free_batch(b);
 }
@@ -284,7 +282,7 @@ void session_progress(struct session *s, double fraction, struct slice text)
 
 static void start_tasks(struct session *s)
 {
-    if (s->setup.command)
+    if (s->setup->command)
         command_start_next(s);
     else
         function_start(s);
@@ -292,7 +290,7 @@ static void start_tasks(struct session *s)
 
 static void start_or_line_up(struct session *s)
 {
-    if (s->setup.tasks != 1 || s->has_slot) {
+    if (s->setup->tasks != 1 || s->has_slot) {
         start_tasks(s);
     } else if (slots_taken < slots) {
         s->has_slot = true;
@@ -341,22 +339,16 @@ static const char *host_name(void)
 
 static int on_setup(struct session *s, const struct frame *f, struct err *err)
 {
-    if (s->set_up)
+    if (s->common)
         return broken(err, "a second SETUP");
-    buf_add(&s->setup_body, f->body, f->len);
-    const struct frame copy = {f->type, s->setup_body.data, s->setup_body.len};
-    if (message_setup_read(&copy, &s->setup, &s->texts, err))
+    if (setup_get((struct slice){f->body, f->len}, &s->common, err))
         return -1;
-    s->set_up = true;
+    s->setup = &s->common->message;
     s->setup_at = clock_mono_us();
-    struct err why = ERR_INIT;
-    if (!s->setup.command && library_find(s->setup.library, s->setup.function, &s->function, &why)) {
-        message_refused_add(&s->out, slice_str(why.text));
+    if (s->common->refusal) {
+        message_refused_add(&s->out, slice_str(s->common->refusal));
         s->refused = true;
     } else {
-        const char *other = s->setup.command ? NULL : library_differs(s->setup.library, s->setup.digest);
-        if (other)
-            fprintf(stderr, "ktbatch-worker: %s is another one than the runner's; going on with it\n", other);
         message_ready_add(&s->out, &(struct message_ready){slice_str(PACKAGE_VERSION), getpid(), slice_str(host_name())});
         s->ready_len = s->out.len;
     }
@@ -400,11 +392,13 @@ static int take_tasks(struct session *s, const struct frame *f, struct err *err)
         return -1;
     if (tasks.count == 0)
         return 0;
+    if (s->setup->tasks && s->received + tasks.count > s->setup->tasks)
+        return broken(err, "more tasks than SETUP said");
     struct batch *b = add_batch(s, &tasks);
-    if (s->setup.command) {
+    if (s->setup->command || s->setup->tasks == 1) {
         buf_add(&b->body, tasks.items.p, tasks.items.len);
         b->items = json_iter((struct json){b->body.data, b->body.len});
-    } else if (!function_tasks(s, b, &tasks)) {
+    } else if (!function_tasks(s, b, (struct slice){tasks.items.p, tasks.items.len})) {
         take_back(s, b);
         if (s->ending)
             return 0;
@@ -419,7 +413,7 @@ static int take_tasks(struct session *s, const struct frame *f, struct err *err)
 
 static int on_tasks(struct session *s, const struct frame *f, struct err *err)
 {
-    if (!s->set_up || s->finished)
+    if (!s->common || s->finished)
         return broken(err, "TASKS before SETUP or after FINISH");
     return s->refused ? 0 : take_tasks(s, f, err);
 }
@@ -430,7 +424,7 @@ static void on_drop(struct session *s)
     if (s->in_line) {
         leave_line(s);
         session_dropped(s, s->answered);
-    } else if (s->setup.command) {
+    } else if (s->setup->command) {
         session_dropped(s, s->answered + (s->run.command != NULL));
     } else {
         function_drop(s);
@@ -568,7 +562,7 @@ static void on_ready(struct loop_source *source, uint32_t events)
     if (events & EPOLLOUT)
         session_touch(s);
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) {
-        ssize_t n = recv(source->fd, incoming, sizeof incoming, MSG_DONTWAIT);
+        ssize_t n = recv(source->fd, incoming, READ_SIZE, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n <= 0) {
@@ -604,7 +598,7 @@ static void on_work(struct loop_timer *timer, int64_t now)
     struct session *s = (struct session *)(void *)((char *)timer - offsetof(struct session, work));
     if (s->lingering)
         end(s, false);
-    else if (s->setup.command)
+    else if (s->setup->command)
         command_look(s, now);
     else
         function_look(s, now);
@@ -620,7 +614,7 @@ static bool over(const struct session *s)
 /* READY of a one-shot session goes with its first answer, or with the next ALIVE: a write less a task. */
 static bool only_ready(const struct session *s)
 {
-    return s->setup.tasks == 1 && s->ready_len && s->out.len == s->ready_len && s->first;
+    return s->setup->tasks == 1 && s->ready_len && s->out.len == s->ready_len && s->first;
 }
 
 /* The runner may be sending tasks. If the connection were closed with these unread, that would wipe out the REFUSED on its
@@ -658,7 +652,7 @@ static void flush(struct session *s, int64_t now)
         s->last_sent = now;
         buf_consume(&s->out, sent);
         if (was_clogged && !session_clogged(s)) {
-            if (s->setup.command)
+            if (s->setup->command)
                 command_resume_reading(s);
             else
                 function_look(s, now);
@@ -711,9 +705,11 @@ void session_flush_all(int64_t now)
 
 void session_new(int fd, struct slice rest)
 {
+    static const struct message_setup none;
     struct session *s = take_spare();
     int64_t now = clock_mono_us();
     s->source = (struct loop_source){.fd = fd, .ready = on_ready};
+    s->setup = &none;
     s->reader.max = WIRE_FRAME_MAX;
     s->alive.fire = on_alive;
     s->work.fire = on_work;

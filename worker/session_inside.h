@@ -6,15 +6,15 @@
 #include "command.h"
 #include "executor.h"
 #include "loop.h"
-#include "wire/message.h"
+#include "setup.h"
 
 /* Tasks of one TASKS message that are not all answered. */
 struct batch {
     int64_t first, count, done;
     int attempt;
     uint64_t position;      /* functions: of the message in the channel */
-    struct buf body;        /* commands: the frame's body … */
-    struct json_iter items; /* … and the items of it that have not been started */
+    struct buf body;        /* commands and one-shot functions: the items, until they are started */
+    struct json_iter items; /* commands: those of them that have not been started */
     struct batch *next;
 };
 
@@ -56,10 +56,8 @@ struct session {
     struct session *next_dirty;
     int64_t last_sent, last_received;
 
-    bool set_up;
-    struct buf setup_body, texts; /* what `setup` points into */
-    struct message_setup setup;
-    const struct ktbatch_function *function;
+    struct setup *common;              /* NULL before SETUP */
+    const struct message_setup *setup; /* of `common`; an empty one before it */
     int64_t setup_at;
 
     int64_t received, answered, acked; /* tasks */
@@ -108,8 +106,9 @@ void session_slot_free(struct session *s);
 bool session_clogged(const struct session *s);
 
 /* --- function_run.c --- */
-/* Takes a TASKS message: false if it found no room (try again when tasks have been answered). */
-bool function_tasks(struct session *s, struct batch *batch, const struct message_tasks *tasks);
+/* Puts the items of a batch into the executor's channel: false if they found no room (try again when tasks have been
+ * answered). A one-shot session's item waits in the batch until there is a slot, and with it a channel. */
+bool function_tasks(struct session *s, struct batch *batch, struct slice items);
 void function_start(struct session *s);
 void function_look(struct session *s, int64_t now); /* takes answers, watches the time */
 void function_drop(struct session *s);
