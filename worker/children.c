@@ -102,7 +102,7 @@ static int sweeps;
 static bool is_wanted(pid_t pid)
 {
     CLEANUP_BUF struct buf mark = {0};
-    bool marked = process_variable(pid, CHILD_MARK, &mark), any_marked = false;
+    bool marked = process_variable(pid, CHILD_MARK, &mark) > 0, any_marked = false;
     for (const struct child *c = all.next; c != &all; c = c->next) {
         any_marked = any_marked || c->mark;
         if (marked && c->mark && strcmp(c->mark, buf_cstr(&mark)) == 0)

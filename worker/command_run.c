@@ -16,13 +16,14 @@
 #define READS_MAX 64               /* in a row of one stream: somebody may write faster than we read */
 #define LAST_WORDS_MAX 2048        /* of stderr, kept for the message */
 #define MESSAGE_WORDS_MAX 200      /* of them, in the message */
-#define LEFT_GRACE (100 * CLOCK_MS) /* descendants have so long to go by themselves */
+#define LEFT_GRACE (1 * CLOCK_S)    /* descendants have so long to go by themselves, also on a busy machine */
 #define LEFT_LOOK (10 * CLOCK_MS)
-#define LEFT_LIMIT (2 * CLOCK_S)    /* what cannot be killed in this time cannot be killed */
+#define LEFT_LIMIT (3 * CLOCK_S)    /* what cannot be killed in this time cannot be killed */
 
 /* Descendants of a command that has ended. */
 struct left {
     int count;
+    int unclear; /* orphans that may be its own: they are just being started */
     char name[32];
     const struct command *command;
     bool kill;
@@ -111,9 +112,12 @@ static void count_left(void *ctx, pid_t pid)
     CLEANUP_BUF struct buf mark = {0};
     if (children_known(pid))
         return;
-    if (getpgid(pid) != left->command->child.pid &&
-        !(process_variable(pid, CHILD_MARK, &mark) && strcmp(buf_cstr(&mark), left->command->mark) == 0))
-        return;
+    if (getpgid(pid) != left->command->child.pid) {
+        int has_mark = process_variable(pid, CHILD_MARK, &mark);
+        left->unclear += has_mark < 0;
+        if (has_mark <= 0 || strcmp(buf_cstr(&mark), left->command->mark) != 0)
+            return;
+    }
     if (left->count++ == 0)
         process_name(pid, left->name);
     if (left->kill)
@@ -136,15 +140,14 @@ static void answer(struct session *s)
 {
     struct running_command *run = &s->run;
     int64_t us = run->ended_at - run->started;
-    char text[MESSAGE_WORDS_MAX + 64], name[32];
+    char text[MESSAGE_WORDS_MAX + 64];
     if (run->timed_out) {
         char span[CLOCK_TEXT_SIZE];
         snprintf(text, sizeof text, "ran longer than %s and was killed", clock_span(s->setup->timeout_us, span));
         session_failed(s, run->started, us, OUTCOME_TIMEOUT, 0, text);
     } else if (WIFSIGNALED(run->status)) {
-        process_signal_name(WTERMSIG(run->status), name);
-        snprintf(text, sizeof text, "%s%s", name, WCOREDUMP(run->status) ? " (core dumped)" : "");
-        session_failed(s, run->started, us, OUTCOME_SIGNAL, WTERMSIG(run->status), text);
+        enum outcome outcome = process_signalled(run->status, text);
+        session_failed(s, run->started, us, outcome, WTERMSIG(run->status), text);
     } else if (WEXITSTATUS(run->status)) {
         struct slice words = last_line(&run->last_words);
         snprintf(text, sizeof text, "exit %d%s%.*s", WEXITSTATUS(run->status), words.len ? ": " : "", (int)words.len, words.p);
@@ -182,7 +185,7 @@ static void look_for_left(struct session *s, int64_t now)
         read_streams(s);
     bool held = run->command->streams[0].fd >= 0 || run->command->streams[1].fd >= 0;
     struct left left = find_left(run->command, late);
-    if (left.count == 0 && (!held || late)) {
+    if (left.count == 0 && ((!held && left.unclear == 0) || late)) {
         if (held && run->left == 0)
             run->left = 1;
         finish(s);

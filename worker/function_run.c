@@ -265,7 +265,7 @@ void function_look(struct session *s, int64_t now)
 /* The task that the executor was at when it ended, by itself or not. */
 static void head_failed(struct session *s, struct executor *e, int status, bool begun, int64_t started)
 {
-    char text[200], name[32];
+    char text[200], words[PROCESS_WORDS_SIZE];
     int64_t now = clock_mono_us(), at = started > e->launched && started < now ? started : e->launched;
     const char *where = begun ? "" : " while the object was built";
     if (e->mad) {
@@ -275,9 +275,9 @@ static void head_failed(struct session *s, struct executor *e, int status, bool 
         snprintf(text, sizeof text, "ran longer than %s and was killed%s", clock_span(s->setup->timeout_us, span), where);
         session_failed(s, at, now - at, OUTCOME_TIMEOUT, 0, text);
     } else if (WIFSIGNALED(status)) {
-        process_signal_name(WTERMSIG(status), name);
-        snprintf(text, sizeof text, "%s%s%s", name, WCOREDUMP(status) ? " (core dumped)" : "", where);
-        session_failed(s, at, now - at, OUTCOME_SIGNAL, WTERMSIG(status), text);
+        enum outcome outcome = process_signalled(status, words);
+        snprintf(text, sizeof text, "%s%s", words, where);
+        session_failed(s, at, now - at, outcome, WTERMSIG(status), text);
     } else {
         snprintf(text, sizeof text, "called exit(%d)%s", WEXITSTATUS(status), where);
         session_failed(s, at, now - at, OUTCOME_EXIT, WEXITSTATUS(status), text);

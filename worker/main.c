@@ -187,6 +187,12 @@ static int announce(int fd, struct buf *where, struct err *err)
     return failed;
 }
 
+static void on_look(struct loop_timer *timer, int64_t now)
+{
+    process_look_at_memory();
+    loop_set(timer, now + PROCESS_LOOK_US);
+}
+
 static void on_waited_enough(struct loop_timer *timer, int64_t now)
 {
     (void)timer;
@@ -207,6 +213,7 @@ static void wait_for_executor(void)
 static int serve(const struct options *o, const unsigned char key[WIRE_KEY_SIZE])
 {
     static struct loop_source parent = {.ready = on_parent};
+    static struct loop_timer look = {.fire = on_look};
     CLEANUP_BUF struct buf where = {0};
     struct err err = ERR_INIT;
     keeping = o->keep > 0;
@@ -215,6 +222,7 @@ static int serve(const struct options *o, const unsigned char key[WIRE_KEY_SIZE]
         return complain(3, "cannot watch its children: %s", strerror(errno));
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     executor_prepare();
+    on_look(&look, clock_mono_us());
     session_init(keeping ? o->keep : 1, on_session_end);
     parent.fd = o->parent_fd;
     if (parent.fd >= 0 && loop_watch(&parent, EPOLLIN))

@@ -10,12 +10,14 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/files.h"
 #include "base/mem.h"
 
 #define ENVIRON_MAX (4u << 20)
+#define VMSTAT_MAX (1u << 20)
 
 void process_each_child(void (*fn)(void *ctx, pid_t pid), void *ctx)
 {
@@ -52,7 +54,7 @@ void process_name(pid_t pid, char out[32])
         out[n - 1] = '\0';
 }
 
-bool process_variable(pid_t pid, const char *name, struct buf *ret)
+int process_variable(pid_t pid, const char *name, struct buf *ret)
 {
     char path[48];
     snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
@@ -61,14 +63,16 @@ bool process_variable(pid_t pid, const char *name, struct buf *ret)
     struct err ignored = ERR_INIT;
     size_t name_len = strlen(name);
     if (fd < 0 || file_read_fd(fd, path, ENVIRON_MAX, &text, &ignored))
-        return false;
+        return 0;
+    if (text.len == 0)
+        return -1;
     const char *end = buf_cstr(&text) + text.len;
     for (const char *at = text.data; at < end; at += strlen(at) + 1)
         if (strncmp(at, name, name_len) == 0 && at[name_len] == '=') {
             buf_add_str(ret, at + name_len + 1);
-            return true;
+            return 1;
         }
-    return false;
+    return 0;
 }
 
 bool process_group_alive(pid_t group)
@@ -76,13 +80,41 @@ bool process_group_alive(pid_t group)
     return kill(-group, 0) == 0 || errno == EPERM;
 }
 
-void process_signal_name(int number, char out[32])
+/* How many processes the kernel has killed for want of memory; -1 if it does not say. */
+static int64_t kills_for_memory(void)
 {
+    CLEANUP_BUF struct buf text = {0};
+    struct err ignored = ERR_INIT;
+    static const char key[] = "\noom_kill ";
+    if (file_read("/proc/vmstat", VMSTAT_MAX, &text, &ignored))
+        return -1;
+    const char *at = strstr(buf_cstr(&text), key);
+    return at ? strtoll(at + sizeof key - 1, NULL, 10) : -1;
+}
+
+static int64_t kills_seen[2] = {-1, -1}; /* at the last look, and at the one before */
+
+void process_look_at_memory(void)
+{
+    int64_t now = kills_for_memory();
+    kills_seen[1] = kills_seen[0] < 0 ? now : kills_seen[0];
+    kills_seen[0] = now;
+}
+
+enum outcome process_signalled(int status, char words[PROCESS_WORDS_SIZE])
+{
+    int number = WTERMSIG(status);
+    if (number == SIGKILL && kills_seen[1] >= 0 && kills_for_memory() > kills_seen[1]) {
+        strcpy(words, "killed by the kernel: no memory left");
+        return OUTCOME_OOM;
+    }
     const char *name = sigabbrev_np(number);
+    const char *core = WCOREDUMP(status) ? " (core dumped)" : "";
     if (name)
-        snprintf(out, 32, "SIG%s", name);
+        snprintf(words, PROCESS_WORDS_SIZE, "SIG%s%s", name, core);
     else
-        snprintf(out, 32, "signal %d", number);
+        snprintf(words, PROCESS_WORDS_SIZE, "signal %d%s", number, core);
+    return OUTCOME_SIGNAL;
 }
 
 int process_threads(void)

@@ -69,7 +69,7 @@ size_t message_results_begin(struct buf *b, int64_t first, int attempt, int64_t 
 void message_results_end(struct buf *b, size_t begin);
 int message_results_read(const struct frame *f, struct message_results *ret, struct err *err);
 
-/* FAILED: `status` is the exit status, or the signal's number for OUTCOME_SIGNAL, else 0.
+/* FAILED: `status` is the exit status, or the signal's number for OUTCOME_SIGNAL and OUTCOME_OOM, else 0.
  * The message is one line for people, without the class: "boom", "SIGSEGV (core dumped)", "no file x". */
 struct message_failed {
     int64_t task;

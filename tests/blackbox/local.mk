@@ -9,6 +9,7 @@ BLACKBOX_TESTS = \
 	%D%/kill_runner.sh \
 	%D%/kill_workers.sh \
 	%D%/looking.sh \
+	%D%/memory.sh \
 	%D%/no_workers.sh \
 	%D%/planning.sh \
 	%D%/signals.sh \
