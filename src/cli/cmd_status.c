@@ -202,7 +202,7 @@ static struct dispatch_stats stats_of(const struct facts *f, const struct sample
 {
     const struct run_info *run = &f->run;
     struct dispatch_stats s = {.tasks = run->tasks, .done = run->done, .failed = run->failed, .running = run->running,
-                               .queued = run_queued(run), .rate = f->rate, .left_us = -1, .workers = (int)run->running,
+                               .queued = run_queued(run), .rate = f->rate, .left_us = -1, .workers = -1,
                                .elapsed_us = (int64_t)(f->seconds * 1e6)};
     int64_t settled = run->done + run->failed - earlier->settled;
     if (now > earlier->at_us && settled > 0)

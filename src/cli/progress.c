@@ -87,7 +87,8 @@ static int make_parts(const struct dispatch_stats *s, const char *run, struct pa
         add_rate(add_part(parts, &n, 6), s->rate);
     if (s->left_us >= 0)
         buf_printf(add_part(parts, &n, 2), "%s left", clock_span(s->left_us, span));
-    buf_printf(add_part(parts, &n, 7), "%d worker%s", s->workers, s->workers == 1 ? "" : "s");
+    if (s->workers >= 0)
+        buf_printf(add_part(parts, &n, 7), "%d worker%s", s->workers, s->workers == 1 ? "" : "s");
     if (s->said.at) {
         struct buf *said = add_part(parts, &n, 8);
         buf_printf(said, "task %" PRId64 ": %d%%", s->said.task, (int)(s->said.fraction * 100));

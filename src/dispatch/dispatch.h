@@ -28,7 +28,7 @@ struct dispatch_stats { /* for the progress line */
     int64_t done, failed, running, queued; /* of those */
     double rate;        /* tasks a second lately */
     int64_t left_us;    /* estimated; -1: cannot be told */
-    int workers;        /* sessions open */
+    int workers;        /* sessions that tasks go to; -1: not known */
     int64_t elapsed_us;
     bool stopping;
     struct task_progress said;

@@ -54,6 +54,8 @@ static void test_beginning(void **state)
     assert_line(&stats, 0, false, "cubes-1  0%  0 of 10 done  0 running  2 workers");
     stats.rate = 1.25;
     assert_line(&stats, 0, false, "cubes-1  0%  0 of 10 done  0 running  1.2/s  2 workers");
+    stats.workers = -1; /* another process knows */
+    assert_line(&stats, 0, false, "cubes-1  0%  0 of 10 done  0 running  1.2/s");
 }
 
 static void test_a_task_of_itself(void **state)
