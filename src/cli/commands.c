@@ -100,7 +100,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 
 int cli_main(int argc, char **argv)
 {
-    /* A reader that goes away is an error of write(), not the end of a run. */
+    /* A reader or a worker that goes away is an error of write(), not the end of a run. */
     signal(SIGPIPE, SIG_IGN);
     const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
     if (!command)

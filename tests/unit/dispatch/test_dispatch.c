@@ -605,6 +605,7 @@ static void test_rows_of_all(void **state)
 
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN); /* as dispatch.h asks */
     const struct CMUnitTest tests[] = {
         STATE_TEST(test_cubes),
         STATE_TEST(test_one_shot),
