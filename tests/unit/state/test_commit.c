@@ -79,10 +79,17 @@ static void test_settled_twice(void **ctx)
     assert_int_equal(commit_ends(state, &run, ends, 100, &err), -1);
     assert_non_null(strstr(err.text, "settled already"));
     assert_int_equal(commit_ends(state, &run, &ends[40], 1, &err), -1);
+    /* Done is not made failed, nor failed done, nor either queued again. */
+    commit_end(state, &run, bad_end(&run, 200, 1, OUTCOME_ERROR, "no", true));
+    struct attempt_end again[] = {bad_end(&run, 40, 2, OUTCOME_ERROR, "no", true), bad_end(&run, 40, 2, OUTCOME_ERROR, "no", false),
+                                  bad_end(&run, 200, 2, OUTCOME_ERROR, "no", false), good_end(&run, 200, "2")};
+    for (size_t i = 0; i < ARRAY_LEN(again); i++)
+        assert_int_equal(commit_ends(state, &run, &again[i], 1, &err), -1);
     /* Nothing of such a batch is in. */
-    assert_query(state, "SELECT task, result FROM many", "40|1\n");
-    assert_query(state, "SELECT done FROM runs", "1\n");
+    assert_query(state, "SELECT task, state, result, attempts FROM many", "40|done|1|1\n200|failed||1\n");
+    assert_query(state, "SELECT done, failed FROM runs", "1|1\n");
     assert_int_equal(run.done, 1);
+    assert_int_equal(run.failed, 1);
     close_run(state, &run, lock);
 }
 
