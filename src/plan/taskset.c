@@ -127,7 +127,8 @@ static int parse_range(const char **p, int64_t tasks, struct task_range *ret, st
     if (last < first)
         return err_set(err, ERR_USAGE, "the range %.*s ends before it starts", len, start);
     if (last >= tasks)
-        return err_set(err, ERR_USAGE, "there is no task %lld; the run's tasks are 0 to %lld", (long long)last, (long long)tasks - 1);
+        return err_set(err, ERR_USAGE, "there is no task %lld; the run's tasks are 0 to %lld", (long long)last,
+                       (long long)tasks - 1);
     *ret = (struct task_range){first, last + 1};
     return 0;
 }

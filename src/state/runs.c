@@ -102,7 +102,8 @@ static int insert_listed(struct state *state, const struct plan *plan, int arg, 
     return db_run(state->db, stmt, err);
 }
 
-static int insert_values(struct state *state, const struct plan *plan, int arg, int64_t count, int64_t *ret_first, struct err *err)
+static int insert_values(struct state *state, const struct plan *plan, int arg, int64_t count, int64_t *ret_first,
+                         struct err *err)
 {
     struct buf json[SQL_ROWS] = {{0}}, text[SQL_ROWS] = {{0}};
     int64_t first, k = 0;

@@ -1,7 +1,6 @@
 /* Commands: results, output, every way to end, what they leave behind. */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

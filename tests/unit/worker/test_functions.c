@@ -1,8 +1,6 @@
 /* Functions of task libraries, streamed and one-shot: right answers, and every way to go wrong. */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
