@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/mem.h"
+#include "children.h"
 #include "client.h"
+#include "process.h"
 #include "unit/unit.h"
 
 static const struct client_setup plain = {0};
@@ -182,6 +184,9 @@ static void what_is_left_behind_is_killed(void **state)
     wait_gone(wait_pid(temp_path("group")));
     wait_gone(wait_pid(temp_path("away")));
     wait_gone(wait_pid(temp_path("nested")));
+    /* It has no environment, which is not to be taken for one that it does not have yet: nobody waits for that. */
+    CLEANUP_BUF struct buf mark = {0};
+    assert_int_equal(process_variable(wait_pid(temp_path("hidden")), CHILD_MARK, &mark), 0);
     client_finish(&c);
     client_close(&c);
     assert_int_equal(worker_wait(&w), 0);
