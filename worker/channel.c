@@ -6,7 +6,6 @@
 #include "channel.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -41,7 +40,8 @@ struct channel_answers {
     _Alignas(LINE) _Atomic uint32_t nudged; /* written by both */
 };
 
-_Static_assert(sizeof(struct channel_tasks) <= TIGHT_PART && sizeof(struct channel_answers) <= TIGHT_PART, "parts of a tight channel");
+_Static_assert(sizeof(struct channel_tasks) <= TIGHT_PART && sizeof(struct channel_answers) <= TIGHT_PART,
+               "parts of a tight channel");
 _Static_assert(2 * TIGHT_PART + TIGHT_IN_SIZE + TIGHT_OUT_SIZE == PAGE, "a tight channel is one page");
 
 /* A message in the ring: never wraps, so that its items can be read in place. */

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -255,7 +254,8 @@ static bool start(struct session *s, const struct batch *b)
     c->streams[1].ready = err_ready;
     *run = (struct running_command){.started = clock_mono_us(), .last_words = words, .left_name = "?"};
     const struct command_setup setup = {json_get(b->items.value, "argv"), json_get(b->items.value, "env"), s->setup->env,
-                                        s->setup->cwd.len ? s->setup->cwd.p : "", s->setup->run.p, b->first + b->done, b->attempt};
+                                        s->setup->cwd.len ? s->setup->cwd.p : "", s->setup->run.p, b->first + b->done,
+                                        b->attempt};
     if (command_start(c, &setup, &err)) {
         command_free(c);
         session_failed(s, run->started, 0, err.class == ERR_SYSTEM ? OUTCOME_LOST : OUTCOME_REFUSED, 0, err.text);

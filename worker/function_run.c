@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -204,16 +203,18 @@ static bool take_records(struct session *s)
     return sane;
 }
 
+/* Takes what the executor has put out: as long as the runner reads, and all of it once it has ended. */
 static void take_answers(struct session *s)
 {
     struct executor *e = s->executor;
-    if (session_clogged(s))
+    if (e->mad || (session_clogged(s) && !e->ended))
         return;
     if (channel_receive(e->channel, &s->records) || !take_records(s)) {
         /* It has written over what it shares with us: its task is what it dies of. */
         buf_clear(&s->records);
         e->mad = true;
-        kill_executor(e);
+        if (!e->ended)
+            kill_executor(e);
     }
     if (s->records.len == 0 && s->records.cap > RECORDS_KEPT)
         buf_done(&s->records);
@@ -306,8 +307,7 @@ static void take_the_rest(struct session *s, struct executor *e, int64_t begun)
 {
     if (s->setup->tasks == 1)
         take_last_output(s, e->channel);
-    if (!e->mad && (channel_receive(e->channel, &s->records) || !take_records(s)))
-        e->mad = true;
+    take_answers(s);
     if (s->setup->tasks != 1 && s->first && begun > s->answered)
         take_last_output(s, e->channel);
     buf_clear(&s->records);

@@ -54,18 +54,34 @@ void process_name(pid_t pid, char out[32])
         out[n - 1] = '\0';
 }
 
-int process_variable(pid_t pid, const char *name, struct buf *ret)
+/* Not while execve(2) replaces it, nor when it has ended. */
+static bool has_command_line(pid_t pid)
+{
+    char path[48], byte;
+    snprintf(path, sizeof path, "/proc/%ld/cmdline", (long)pid);
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, &byte, 1) == 1;
+}
+
+static int read_environment(pid_t pid, struct buf *text)
 {
     char path[48];
+    struct err ignored = ERR_INIT;
     snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -1 : file_read_fd(fd, path, ENVIRON_MAX, text, &ignored);
+}
+
+int process_variable(pid_t pid, const char *name, struct buf *ret)
+{
     CLEANUP_BUF struct buf text = {0};
-    struct err ignored = ERR_INIT;
     size_t name_len = strlen(name);
-    if (fd < 0 || file_read_fd(fd, path, ENVIRON_MAX, &text, &ignored))
+    if (read_environment(pid, &text))
         return 0;
-    if (text.len == 0)
+    if (text.len == 0 && !has_command_line(pid))
         return -1;
+    if (text.len == 0 && read_environment(pid, &text)) /* it may have come meanwhile */
+        return 0;
     const char *end = buf_cstr(&text) + text.len;
     for (const char *at = text.data; at < end; at += strlen(at) + 1)
         if (strncmp(at, name, name_len) == 0 && at[name_len] == '=') {

@@ -8,7 +8,8 @@
  *     trouble TEXT              something is wrong, but workers may still come
  *     fatal TEXT                no worker will come
  *
- * Lines end with a newline or a semicolon. A line is carried out when a worker is wanted and the lines before it have been. A script without a worker left gives none.
+ * Lines end with a newline or a semicolon. A line is carried out when a worker is wanted and the lines before it have been. A
+ * script without a worker left gives none.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -21,18 +21,6 @@ int64_t clock_wall_us(void)
     return read_us(CLOCK_REALTIME);
 }
 
-char *clock_iso8601(int64_t wall_us, char out[CLOCK_TEXT_SIZE])
-{
-    time_t seconds = (time_t)(wall_us / CLOCK_S);
-    int ms = (int)(wall_us % CLOCK_S / CLOCK_MS);
-    struct tm tm;
-    char day[24];
-    gmtime_r(&seconds, &tm);
-    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out, CLOCK_TEXT_SIZE, "%s.%03dZ", day, ms);
-    return out;
-}
-
 char *clock_span(int64_t us, char out[CLOCK_TEXT_SIZE])
 {
     long long s = us / CLOCK_S;

@@ -11,9 +11,7 @@
 int64_t clock_mono_us(void);
 /* Microseconds since 1970 UTC (CLOCK_REALTIME). */
 int64_t clock_wall_us(void);
-/* ISO 8601 in UTC with milliseconds, "2026-01-31T12:00:00.000Z". */
 #define CLOCK_TEXT_SIZE 32
-char *clock_iso8601(int64_t wall_us, char out[CLOCK_TEXT_SIZE]);
 /* A length of time for people: "40 ms", "2.5 s", "12 s", "3 min 20 s", "2 h 5 min", "3 d 4 h". */
 char *clock_span(int64_t us, char out[CLOCK_TEXT_SIZE]);
 

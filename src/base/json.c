@@ -192,28 +192,15 @@ static int scan_value(struct scan *s, int depth)
     }
 }
 
-int json_check_prefix(const char *text, size_t len, struct json *ret, size_t *ret_used)
+int json_check(const char *text, size_t len, struct json *ret, size_t *ret_at)
 {
     text = len ? text : ""; /* an empty text may be a null pointer */
     struct scan s = {text, text + len};
     skip_space(&s);
-    const char *start = s.p;
+    struct json v = {.p = s.p};
     int failed = scan_value(&s, 0);
-    *ret_used = (size_t)(s.p - text);
-    if (failed)
-        return -1;
-    *ret = (struct json){start, (size_t)(s.p - start)};
-    return 0;
-}
-
-int json_check(const char *text, size_t len, struct json *ret, size_t *ret_at)
-{
-    struct json v;
-    size_t used;
-    text = len ? text : "";
-    int failed = json_check_prefix(text, len, &v, &used);
-    struct scan s = {text + used, text + len};
     if (!failed) {
+        v.len = (size_t)(s.p - v.p);
         skip_space(&s);
         failed = s.p != s.end;
     }

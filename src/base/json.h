@@ -29,8 +29,6 @@ struct json {
 /* Reads one value, white space allowed around it, and nothing behind. Returns 0 and the value, or -1 with
  * `*ret_at` (may be NULL) the offset of the first byte that is wrong. Strings must be UTF-8. */
 int json_check(const char *text, size_t len, struct json *ret, size_t *ret_at);
-/* The same, but text may follow: `*ret_used` is the offset just behind the value. */
-int json_check_prefix(const char *text, size_t len, struct json *ret, size_t *ret_used);
 
 enum json_type json_type(struct json v);
 

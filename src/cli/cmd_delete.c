@@ -73,8 +73,8 @@ const struct command command_delete = {
     .usage = "RUN | NAME --all",
     .help = "    ktbatch delete cubes-1\n"
             "    ktbatch delete cubes --all\n\n"
-            "Removes a run from the database and its folder of results, without asking. A NAME with --all means every run of that\n"
-            "name. A run that is going on is refused: cancel it first.\n",
+            "Removes a run from the database and its folder of results, without asking. A NAME with --all means every run\n"
+            "of that name. A run that is going on is refused: cancel it first.\n",
     .statuses = "  0  deleted\n"
                 "  2  wrong usage, or no such run\n"
                 "  3  it is running, or files or database cannot be changed\n",

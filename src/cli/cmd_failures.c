@@ -8,17 +8,12 @@ static int show(const struct options *options, struct state *state, struct err *
 {
     struct run_info info;
     struct state_rows *rows;
-    int64_t n = 0;
     if (database_find(state, options, 0, &info, err))
         return -1;
-    const char *params[] = {info.run};
     int result = 0;
     if (info.failed == 0 && options->format == OUTPUT_TABLE)
         say("%s: no task has failed", info.run);
-    else if (state_rows_open(state,
-                             "SELECT tasks, class, message, example FROM failures WHERE run = ?1 ORDER BY tasks DESC, example",
-                             params, 1, &rows, err) ||
-             show_rows(options, rows, &n, err))
+    else if (failures_open(state, &info, &rows, err) || show_rows(options, rows, err))
         result = -1;
     run_info_done(&info);
     return result;

@@ -1,8 +1,6 @@
 /* ktbatch help: the texts that --help prints too. */
 #include "cli/command.h"
 
-#include <unistd.h>
-
 void help_overview(struct buf *out)
 {
     buf_add_str(out, "ktbatch runs thousands to millions of independent tasks that one YAML file describes.\n\n"
@@ -28,20 +26,15 @@ void help_command(const struct command *command, struct buf *out)
 
 static int run(const struct options *options)
 {
-    struct err err = ERR_INIT;
     CLEANUP_BUF struct buf text = {0};
-    if (options->n_words == 0) {
-        help_overview(&text);
-    } else {
-        const struct command *command = command_find(options->words[0]);
-        const char *nearest = command ? NULL : command_nearest(options->words[0]);
-        if (!command) {
-            say("ktbatch: there is no command %s; did you mean: ktbatch help %s", options->words[0], nearest ? nearest : "");
-            return EXIT_USAGE;
-        }
+    const struct command *command = options->n_words ? command_find(options->words[0]) : NULL;
+    if (options->n_words && !command)
+        return command_unknown(options->words[0], "help");
+    if (command)
         help_command(command, &text);
-    }
-    return output_raw(STDOUT_FILENO, buf_slice(&text), &err) ? command_fail(&err) : EXIT_DONE;
+    else
+        help_overview(&text);
+    return print_text(buf_slice(&text));
 }
 
 const struct command command_help = {

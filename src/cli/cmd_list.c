@@ -9,9 +9,8 @@
 static int show(const struct options *options, struct state *state, struct err *err)
 {
     struct state_rows *rows;
-    int64_t n = 0;
     const char *sql = options->format == OUTPUT_TABLE ? "SELECT " COLUMNS_SHORT " FROM runs" : "SELECT * FROM runs";
-    return state_rows_open(state, sql, NULL, 0, &rows, err) || show_rows(options, rows, &n, err) ? -1 : EXIT_DONE;
+    return state_rows_open(state, sql, NULL, 0, &rows, err) || show_rows(options, rows, err) ? -1 : EXIT_DONE;
 }
 
 static int run(const struct options *options)

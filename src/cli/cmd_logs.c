@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/files.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/database.h"
@@ -146,8 +145,8 @@ const struct command command_logs = {
     .usage = "[RUN] TASK [options]",
     .help = "    ktbatch logs cubes 3\n"
             "    ktbatch logs cubes-1 3 --stderr --attempt 1\n\n"
-            "Prints what a task wrote to standard output and standard error in its last attempt, or in the one that --attempt names.\n"
-            "If both are there each has a title; --stdout and --stderr print the bytes of one and nothing else.\n",
+            "Prints what a task wrote to standard output and standard error in its last attempt, or in the one that --attempt\n"
+            "names. If both are there each has a title; --stdout and --stderr print the bytes of one and nothing else.\n",
     .statuses = "  0  printed\n"
                 "  2  wrong usage, no such run or task\n"
                 "  3  the database cannot be read, or standard output not written\n",

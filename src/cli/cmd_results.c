@@ -11,7 +11,9 @@ static int show(const struct options *options, struct state *state, struct err *
     if (database_find(state, options, 0, &info, err))
         return -1;
     const char *where = options->where ? options->where : "state = 'done'";
-    int result = state_rows_where(state, &info, where, "task", &rows, err) || show_results(options, state, &info, rows, err) ? -1 : 0;
+    int result = -1;
+    if (state_rows_where(state, &info, where, "task", &rows, err) == 0)
+        result = show_results(options, state, &info, rows, err);
     run_info_done(&info);
     return result;
 }
@@ -28,8 +30,8 @@ const struct command command_results = {
     .help = "    ktbatch results cubes\n"
             "    ktbatch results cubes -o csv > cubes.csv\n"
             "    ktbatch results sweep --where \"loss < 0.1 AND n = 5\" -o jsonl\n\n"
-            "Prints the rows of the run's view: task, arguments, columns of the result, state, result, error. Without --where those\n"
-            "of tasks that are done; with it all for which the condition holds.\n",
+            "Prints the rows of the run's view: task, arguments, columns of the result, state, result, error. Without --where\n"
+            "those of tasks that are done; with it all for which the condition holds.\n",
     .statuses = "  0  printed\n  2  wrong usage, no such run, or a wrong condition\n"
                 "  3  the database cannot be read, or standard output not written\n",
     .options = OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_WHERE),

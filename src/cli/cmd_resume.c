@@ -25,8 +25,8 @@ const struct command command_resume = {
     .usage = "[RUN] [options]",
     .help = "    ktbatch resume\n"
             "    ktbatch resume cubes-1 --parallelism 4\n\n"
-            "Runs what is left: nothing that is done runs again. Without RUN it takes the newest unfinished run that nobody runs.\n"
-            "The job file is not read again; options change policy and place from now on.\n",
+            "Runs what is left: nothing that is done runs again. Without RUN it takes the newest unfinished run that nobody\n"
+            "runs. The job file is not read again; options change policy and place from now on.\n",
     .statuses = "  0    all tasks are done\n"
                 "  1    some failed, or the run was stopped by deadline, maxFailures or cancel\n"
                 "  2    wrong usage, or no such run\n"

@@ -39,8 +39,8 @@ const struct command command_retry = {
     .usage = "[RUN] [options]",
     .help = "    ktbatch retry cubes-1\n"
             "    ktbatch retry sweep --where \"error LIKE '%memory%'\" --parallelism 1\n\n"
-            "Puts failed and cancelled tasks back and runs them, with what else is left of the run. --where narrows it by an SQL\n"
-            "condition over the run's view; --done adds tasks that are done.\n",
+            "Puts failed and cancelled tasks back and runs them, with what else is left of the run. --where narrows it by an\n"
+            "SQL condition over the run's view; --done adds tasks that are done.\n",
     .statuses = "  0    all tasks are done, or there was nothing to put back\n"
                 "  1    some failed, or the run was stopped by deadline, maxFailures or cancel\n"
                 "  2    wrong usage, no such run, or a wrong condition\n"

@@ -1,16 +1,12 @@
 /* ktbatch schema: the JSON Schema of job files, as it was when the program was built. */
 #include "cli/command.h"
 
-#include <unistd.h>
-
 #include "cli/schema_text.h"
 
 static int run(const struct options *options)
 {
-    struct err err = ERR_INIT;
-    struct slice text = {(const char *)schema_text, schema_text_size};
     (void)options;
-    return output_raw(STDOUT_FILENO, text, &err) ? command_fail(&err) : EXIT_DONE;
+    return print_text((struct slice){(const char *)schema_text, schema_text_size});
 }
 
 const struct command command_schema = {

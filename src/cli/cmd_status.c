@@ -7,17 +7,14 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/files.h"
 #include "base/mem.h"
 #include "cli/database.h"
 #include "cli/progress.h"
 
 #define WATCH_MS 500
-#define SHOWN_GROUPS 3
 /* The rate of a watched run is that of about the last so many seconds. */
 #define RATE_SPAN_US (INT64_C(5) * 1000000)
 
@@ -108,30 +105,24 @@ static void add_state(struct buf *b, const struct options *options, const struct
         add_fact(b, "state", "%s", run_state_names[f->run.state]);
 }
 
-static void add_failures(struct buf *b, struct state *state, const struct run_info *run)
+struct failure_facts {
+    struct buf *b;
+    bool begun; /* only the first has the name before it */
+};
+
+static void add_failure(void *ctx, const char *text)
 {
-    struct err err = ERR_INIT;
-    struct state_rows *rows;
-    const char *params[] = {run->run};
-    if (run->failed == 0 || state_rows_open(state, "SELECT tasks, class, message, example FROM failures WHERE run = ?1 "
-                                                   "ORDER BY tasks DESC, example", params, 1, &rows, &err))
-        return;
-    for (int i = 0; i < SHOWN_GROUPS && state_rows_next(rows, &err) > 0; i++) {
-        CLEANUP_FREE char *class = text_of(rows, 1);
-        CLEANUP_FREE char *message = text_of(rows, 2);
-        add_fact(b, i ? "" : "failures", "%" PRId64 " × %s: %s (task %" PRId64 ")", state_rows_int(rows, 0), class ? class : "",
-                 message ? message : "", state_rows_int(rows, 3));
-    }
-    state_rows_close(rows);
+    struct failure_facts *f = ctx;
+    add_fact(f->b, f->begun ? "" : "failures", "%s", text);
+    f->begun = true;
 }
 
-static int print_text(const struct options *options, struct state *state, const struct facts *f, struct err *err)
+static int print_facts(const struct options *options, struct state *state, const struct facts *f, struct err *err)
 {
     CLEANUP_BUF struct buf b = {0};
     char span[CLOCK_TEXT_SIZE];
     const struct run_info *run = &f->run;
-    CLEANUP_FREE char *file = path_join(run->results, "results.jsonl");
-    CLEANUP_FREE char *shown = path_shown(file);
+    CLEANUP_FREE char *shown = results_shown(run);
     add_fact(&b, "run", "%s", run->run);
     add_state(&b, options, f);
     add_fact(&b, "tasks", "%" PRId64 ": %" PRId64 " done, %" PRId64 " failed, %" PRId64 " running, %" PRId64 " queued, %" PRId64
@@ -146,7 +137,7 @@ static int print_text(const struct options *options, struct state *state, const 
         add_fact(&b, "updated", "%s", f->updated ? f->updated : "");
     add_fact(&b, "time", "%s", clock_span((int64_t)(f->seconds * 1e6), span));
     add_fact(&b, "results", "%s", shown);
-    add_failures(&b, state, run);
+    failures_each(state, run, add_failure, &(struct failure_facts){.b = &b});
     return output_raw(STDOUT_FILENO, buf_slice(&b), err);
 }
 
@@ -248,7 +239,7 @@ static int show(const struct options *options, struct state *state, struct err *
         return -1;
     int result = options->watch ? watch(state, &f, err) : 0;
     if (result == 0)
-        result = options->format == OUTPUT_TABLE ? print_text(options, state, &f, err) : print_data(options, &f, err);
+        result = options->format == OUTPUT_TABLE ? print_facts(options, state, &f, err) : print_data(options, &f, err);
     if (result == 0 && options->watch)
         result = interrupted ? EXIT_INTERRUPTED : f.run.state == RUN_DONE ? EXIT_DONE : EXIT_TASKS_FAILED;
     facts_done(&f);

@@ -13,7 +13,8 @@ static int run(const struct options *options)
         if (jobs_load_file(options, options->words[i], &loaded))
             status = EXIT_USAGE;
         else
-            say("%s: ok, %" PRId64 " task%s", options->words[i], plan_tasks(loaded.plan), plan_tasks(loaded.plan) == 1 ? "" : "s");
+            say("%s: ok, %" PRId64 " task%s", options->words[i], plan_tasks(loaded.plan),
+                plan_tasks(loaded.plan) == 1 ? "" : "s");
     }
     return status;
 }

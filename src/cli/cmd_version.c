@@ -1,13 +1,10 @@
 /* ktbatch version */
 #include "cli/command.h"
 
-#include <unistd.h>
-
 static int run(const struct options *options)
 {
-    struct err err = ERR_INIT;
     (void)options;
-    return output_raw(STDOUT_FILENO, slice_str("ktbatch " PACKAGE_VERSION "\n"), &err) ? command_fail(&err) : EXIT_DONE;
+    return print_text(slice_str("ktbatch " PACKAGE_VERSION "\n"));
 }
 
 const struct command command_version = {

@@ -29,8 +29,8 @@ extern const struct command command_apply, command_cancel, command_delete, comma
 extern const struct command *const command_table[]; /* in the order of --help; ends with NULL */
 
 const struct command *command_find(const char *name);
-/* The command's name nearest to `word`, or NULL. */
-const char *command_nearest(const char *word);
+/* Says that there is no such command, and which could be meant: "ktbatch NAME", or "ktbatch VERB NAME". EXIT_USAGE. */
+int command_unknown(const char *word, const char *verb);
 /* Help of the program and of one command, as text. */
 void help_overview(struct buf *out);
 void help_command(const struct command *command, struct buf *out);
@@ -38,6 +38,8 @@ void help_command(const struct command *command, struct buf *out);
 /* The program: finds the command, parses its words, runs it. Returns the exit status. */
 int cli_main(int argc, char **argv);
 
+/* A text on stdout; the exit status. */
+int print_text(struct slice text);
 /* "ktbatch: TEXT" on stderr; the exit status of the error's class. */
 int command_fail(const struct err *err);
 /* A line for people on stderr. */

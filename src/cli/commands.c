@@ -22,26 +22,15 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
-const char *command_nearest(const char *word)
+int command_unknown(const char *word, const char *verb)
 {
     const char *names[ARRAY_LEN(command_table)];
     size_t n = 0;
     for (; command_table[n]; n++)
         names[n] = command_table[n]->name;
-    return names_nearest(word, names, n);
-}
-
-static int print(struct buf *text)
-{
-    struct err err = ERR_INIT;
-    return output_raw(STDOUT_FILENO, buf_slice(text), &err) ? command_fail(&err) : EXIT_DONE;
-}
-
-static int unknown(const char *word)
-{
-    const char *nearest = command_nearest(word[0] == '-' ? word + strspn(word, "-") : word);
+    const char *nearest = names_nearest(word + strspn(word, "-"), names, n);
     if (nearest)
-        say("ktbatch: there is no command %s; did you mean: ktbatch %s", word, nearest);
+        say("ktbatch: there is no command %s; did you mean: ktbatch %s%s%s", word, verb, *verb ? " " : "", nearest);
     else
         say("ktbatch: there is no command %s; see: ktbatch --help", word);
     return EXIT_USAGE;
@@ -59,11 +48,11 @@ static int without_command(const char *word)
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         help_overview(&text);
-        return print(&text);
+        return print_text(buf_slice(&text));
     }
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
         return command_version.run(&(struct options){.command = "version"});
-    return unknown(word);
+    return command_unknown(word, "");
 }
 
 static int check_words(const struct command *command, const struct options *options)
@@ -88,7 +77,7 @@ static int run_command(const struct command *command, int argc, char **argv)
     if (options.help) {
         CLEANUP_BUF struct buf text = {0};
         help_command(command, &text);
-        status = print(&text);
+        status = print_text(buf_slice(&text));
     } else if (check_words(command, &options)) {
         status = EXIT_USAGE;
     } else {
@@ -100,7 +89,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 
 int cli_main(int argc, char **argv)
 {
-    /* A reader that goes away is an error of write(), not the end of a run. */
+    /* A reader or a worker that goes away is an error of write(), not the end of a run. */
     signal(SIGPIPE, SIG_IGN);
     const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
     if (!command)

@@ -1,13 +1,14 @@
 /* See database.h. */
 #include "cli/database.h"
 
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/files.h"
 #include "base/mem.h"
 #include "cli/command.h"
+
+#define FAILURES_SHOWN 3
 
 int database_open(const struct options *options, enum state_mode mode, struct state **ret, struct err *err)
 {
@@ -123,6 +124,37 @@ char *path_shown(const char *path)
     if (len > 1 && strncmp(path, here, len) == 0 && path[len] == '/')
         return mem_strdup(path + len + 1);
     return mem_strdup(path);
+}
+
+char *results_shown(const struct run_info *run)
+{
+    CLEANUP_FREE char *file = path_join(run->results, "results.jsonl");
+    return path_shown(file);
+}
+
+int failures_open(struct state *state, const struct run_info *run, struct state_rows **ret, struct err *err)
+{
+    static const char sql[] = "SELECT tasks, class, message, example FROM failures WHERE run = ?1 ORDER BY tasks DESC, example";
+    return state_rows_open(state, sql, (const char *const[]){run->run}, 1, ret, err);
+}
+
+void failures_each(struct state *state, const struct run_info *run, void (*fn)(void *ctx, const char *text), void *ctx)
+{
+    struct err ignored = ERR_INIT;
+    struct state_rows *rows;
+    CLEANUP_BUF struct buf text = {0};
+    if (run->failed == 0 || failures_open(state, run, &rows, &ignored))
+        return;
+    for (int i = 0; i < FAILURES_SHOWN && state_rows_next(rows, &ignored) > 0; i++) {
+        buf_clear(&text);
+        buf_printf(&text, "%" PRId64 " × ", state_rows_int(rows, 0));
+        buf_add_slice(&text, state_rows_text(rows, 1));
+        buf_add_str(&text, ": ");
+        buf_add_slice(&text, state_rows_text(rows, 2));
+        buf_printf(&text, " (task %" PRId64 ")", state_rows_int(rows, 3));
+        fn(ctx, buf_cstr(&text));
+    }
+    state_rows_close(rows);
 }
 
 enum run_rest rest_of(const struct run_info *run)

@@ -25,6 +25,13 @@ int database_lock(struct state *state, struct run_info *run, struct run_lock **r
 char *command_line(const struct options *options, const char *verb, const char *run, const char *more);
 /* A path as it is shown: from the current folder where it is below it. Owned by the caller. */
 char *path_shown(const char *path);
+/* That of the run's results.jsonl. */
+char *results_shown(const struct run_info *run);
+
+/* The kinds of failures of a run, the most frequent first: tasks, class, message, example. */
+int failures_open(struct state *state, const struct run_info *run, struct state_rows **ret, struct err *err);
+/* The first few of them in words, one at a time: "3 × exit: exit 1 (task 7)". Nothing where they cannot be read. */
+void failures_each(struct state *state, const struct run_info *run, void (*fn)(void *ctx, const char *text), void *ctx);
 
 /* What is left of a run. */
 enum run_rest { REST_OPEN, REST_NONE, REST_FAILURES, REST_CANCELLED };

@@ -5,10 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/backend.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/names.h"
 #include "cli/command.h"
 
 #define SETS_MAX 10000 /* KEY=VALUEs that a run can gather over its resumes */
@@ -30,36 +28,20 @@ static void print_problems(const struct problems *problems, const char *file)
     (void)output_raw(STDERR_FILENO, buf_slice(&text), &err);
 }
 
-/* A backend that is not there is an error of the file, found before anything is made. */
-static void check_backend(const struct job *job, struct problems *problems)
-{
-    const char *names[16];
-    size_t n = 0;
-    if (backend_find(job->backend))
-        return;
-    for (size_t i = 0; backend_table[i] && n < ARRAY_LEN(names); i++)
-        if (backend_table[i]->summary)
-            names[n++] = backend_table[i]->name;
-    const char *nearest = names_nearest(job->backend, names, n);
-    problem_add(problems, (struct mark){0, 0}, "backend: there is no \"%s\"; did you mean %s?", job->backend,
-                nearest ? nearest : "local");
-}
-
 static int make_plan(struct loaded *loaded, const struct plan_source *source, struct problems *problems)
 {
-    check_backend(loaded->job, problems);
     loaded->plan = plan_new(loaded->job, source, problems);
     return loaded->plan && problems->errors == 0 ? 0 : -1;
 }
 
-static char *sets_to_json(const char *const *sets, int n)
+static char *sets_to_json(const struct sets *sets)
 {
     struct buf b = {0};
     buf_add_char(&b, '[');
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < sets->n; i++) {
         if (i)
             buf_add_char(&b, ',');
-        buf_add_json(&b, slice_str(sets[i]));
+        buf_add_json(&b, slice_str(sets->list[i]));
     }
     buf_add_char(&b, ']');
     return buf_steal(&b);
@@ -69,8 +51,7 @@ int jobs_load_file(const struct options *options, const char *path, struct loade
 {
     struct loaded loaded = {0};
     struct problems problems = {0};
-    const char *const *sets = (const char *const *)options->sets;
-    struct jobfile_source source = {.path = path, .sets = sets, .n_sets = options->n_sets};
+    struct jobfile_source source = {.path = path, .sets = (const char *const *)options->sets.list, .n_sets = options->sets.n};
     loaded.job = jobfile_load(&source, &problems);
     int result = loaded.job ? make_plan(&loaded, NULL, &problems) : -1;
     print_problems(&problems, strcmp(path, "-") == 0 ? "standard input" : path);
@@ -79,28 +60,9 @@ int jobs_load_file(const struct options *options, const char *path, struct loade
         loaded_done(&loaded);
         return -1;
     }
-    loaded.sets = sets_to_json(sets, options->n_sets);
+    loaded.sets = sets_to_json(&options->sets);
     *ret = loaded;
     return 0;
-}
-
-/* The run's own sets, then the command's. */
-struct all_sets {
-    char **list;
-    int n, cap;
-};
-
-static void all_sets_done(struct all_sets *sets)
-{
-    for (int i = 0; i < sets->n; i++)
-        free(sets->list[i]);
-    free(sets->list);
-}
-
-static void add_set(struct all_sets *sets, char *set)
-{
-    MEM_GROW(sets->list, sets->n, sets->cap);
-    sets->list[sets->n++] = set;
 }
 
 static bool same_key(const char *a, const char *b)
@@ -109,8 +71,9 @@ static bool same_key(const char *a, const char *b)
     return len == strcspn(b, "=") && memcmp(a, b, len) == 0;
 }
 
-/* A key that the command sets anew replaces the run's, so that the list does not grow with every resume. */
-static void gather_sets(const struct options *options, const struct run_info *run, struct all_sets *ret)
+/* The run's own sets, then the command's. A key that the command sets anew replaces the run's, so that the list does not grow
+ * with every resume. */
+static void gather_sets(const struct options *options, const struct run_info *run, struct sets *ret)
 {
     struct json array;
     if (json_check(run->sets, strlen(run->sets), &array, NULL) == 0 && json_type(array) == JSON_ARRAY) {
@@ -119,19 +82,19 @@ static void gather_sets(const struct options *options, const struct run_info *ru
             struct buf text = {0};
             bool again = !json_unescape(it.value, &text);
             buf_cstr(&text);
-            for (int i = 0; i < options->n_sets; i++)
-                again = again || same_key(text.data, options->sets[i]);
+            for (int i = 0; i < options->sets.n; i++)
+                again = again || same_key(text.data, options->sets.list[i]);
             if (again)
                 buf_done(&text);
             else
-                add_set(ret, buf_steal(&text));
+                sets_add(ret, buf_steal(&text));
         }
     }
-    for (int i = 0; i < options->n_sets; i++)
-        add_set(ret, mem_strdup(options->sets[i]));
+    for (int i = 0; i < options->sets.n; i++)
+        sets_add(ret, mem_strdup(options->sets.list[i]));
 }
 
-static int load_run(struct state *state, const struct run_info *run, const struct all_sets *sets, struct loaded *ret,
+static int load_run(struct state *state, const struct run_info *run, const struct sets *sets, struct loaded *ret,
                     struct problems *problems)
 {
     struct jobfile_source source = {.path = run->run, .text = run->job_text, .text_len = strlen(run->job_text),
@@ -156,7 +119,7 @@ int jobs_load_run(const struct options *options, struct state *state, const stru
 {
     struct loaded loaded = {0};
     struct problems problems = {0};
-    struct all_sets sets = {0};
+    struct sets sets = {0};
     gather_sets(options, run, &sets);
     int result = load_run(state, run, &sets, &loaded, &problems);
     if (result == 0) {
@@ -169,9 +132,9 @@ int jobs_load_run(const struct options *options, struct state *state, const stru
     if (result)
         loaded_done(&loaded);
     else {
-        loaded.sets = sets_to_json((const char *const *)sets.list, sets.n);
+        loaded.sets = sets_to_json(&sets);
         *ret = loaded;
     }
-    all_sets_done(&sets);
+    sets_done(&sets);
     return result;
 }

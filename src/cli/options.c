@@ -45,19 +45,23 @@ static const struct option_row rows[OPTION_COUNT] = {
     [OPTION_QUIET] = {"quiet", 'q', NULL, NULL, false, "no progress on stderr, only what went wrong"},
 };
 
-void options_done(struct options *options)
+void sets_add(struct sets *sets, char *set)
 {
-    for (int i = 0; i < options->n_sets; i++)
-        free(options->sets[i]);
-    free(options->sets);
-    options->sets = NULL;
-    options->n_sets = options->cap_sets = 0;
+    MEM_GROW(sets->list, sets->n, sets->cap);
+    sets->list[sets->n++] = set;
 }
 
-static void add_set(struct options *options, char *set)
+void sets_done(struct sets *sets)
 {
-    MEM_GROW(options->sets, options->n_sets, options->cap_sets);
-    options->sets[options->n_sets++] = set;
+    for (int i = 0; i < sets->n; i++)
+        free(sets->list[i]);
+    free(sets->list);
+    *sets = (struct sets){0};
+}
+
+void options_done(struct options *options)
+{
+    sets_done(&options->sets);
 }
 
 static int set_output(struct options *options, const char *word, struct err *err)
@@ -66,7 +70,6 @@ static int set_output(struct options *options, const char *word, struct err *err
     if (format < 0)
         return err_set(err, ERR_USAGE, "--output %s: a format is table, json, jsonl or csv", word);
     options->format = (enum output_format)format;
-    options->has_format = true;
     return 0;
 }
 
@@ -86,7 +89,7 @@ static int add_any_set(struct options *options, const char *word, struct err *er
     const char *equals = strchr(word, '=');
     if (!equals || equals == word)
         return err_set(err, ERR_USAGE, "--set %s: write --set KEY=VALUE, such as --set parallelism=4", word);
-    add_set(options, mem_strdup(word));
+    sets_add(&options->sets, mem_strdup(word));
     return 0;
 }
 
@@ -100,7 +103,7 @@ static void add_flag(struct options *options, const struct option_row *row, cons
         buf_add_json(&b, slice_str(word));
     else
         buf_add_str(&b, word);
-    add_set(options, buf_steal(&b));
+    sets_add(&options->sets, buf_steal(&b));
 }
 
 static int apply_option(struct options *options, enum option_id id, const char *word, struct err *err)

@@ -44,6 +44,14 @@ enum option_id {
      OPTION_BIT(OPTION_TIMEOUT) | OPTION_BIT(OPTION_DEADLINE) | OPTION_BIT(OPTION_MAX_FAILURES) |                    \
      OPTION_BIT(OPTION_TASKS_PER_WORKER))
 
+struct sets { /* "KEY=VALUE" each, owned */
+    char **list;
+    int n, cap;
+};
+/* Takes ownership of `set`. */
+void sets_add(struct sets *sets, char *set);
+void sets_done(struct sets *sets);
+
 struct options {
     const char *command;
     char **words; /* inside argv */
@@ -51,11 +59,9 @@ struct options {
     const char *db;     /* as given: flag, KTBATCH_DB, or DB_DEFAULT */
     bool db_is_default; /* so that commands that are printed need no --db */
     enum output_format format;
-    bool has_format;
     const char *where;
     const char *tasks;
-    char **sets; /* owned */
-    int n_sets, cap_sets;
+    struct sets sets;
     bool help, rerun, done, all, watch, only_stdout, only_stderr, quiet;
     int attempt; /* 0: the last one */
 };

@@ -1,7 +1,7 @@
 /* Data on standard output, in the four formats of -o.
  *
  *     struct output *o = output_new(OUTPUT_CSV, STDOUT_FILENO);
- *     output_column(o, "task", false); …
+ *     output_column(o, "task"); …
  *     output_row(o, cells); …
  *     status = output_end(o, &err);        frees it
  *
@@ -32,7 +32,7 @@ struct output_cell {
     enum output_type type;
     int64_t i;
     double real;
-    struct slice text; /* OUT_TEXT, OUT_JSON; in table and csv also of OUT_REAL, if there is one */
+    struct slice text; /* OUT_TEXT, OUT_JSON */
 };
 
 struct output;

@@ -8,51 +8,29 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/files.h"
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/progress.h"
 #include "dispatch/dispatch.h"
 
-#define SHOWN_GROUPS 3 /* kinds of failures in the summary */
-
-struct watcher {
-    struct progress *progress; /* NULL: quiet */
-};
-
+/* `ctx` is the progress, NULL where it is quiet. */
 static void on_progress(void *ctx, const struct dispatch_stats *stats)
 {
-    struct watcher *w = ctx;
-    progress_show(w->progress, stats);
+    progress_show(ctx, stats);
 }
 
 static void on_message(void *ctx, const char *text)
 {
-    struct watcher *w = ctx;
-    if (w->progress)
-        progress_message(w->progress, text);
+    if (ctx)
+        progress_message(ctx, text);
     else
         say("%s", text);
 }
 
-/* The most frequent failures, a line each. */
-static void say_failures(struct state *state, const struct run_info *run)
+static void say_failure(void *ctx, const char *text)
 {
-    struct err err = ERR_INIT;
-    struct state_rows *rows;
-    const char *params[] = {run->run};
-    if (state_rows_open(state, "SELECT tasks, class, message, example FROM failures WHERE run = ?1 ORDER BY tasks DESC, example",
-                        params, 1, &rows, &err))
-        return;
-    int shown = 0;
-    while (shown < SHOWN_GROUPS && state_rows_next(rows, &err) > 0) {
-        struct slice message = state_rows_text(rows, 2);
-        CLEANUP_FREE char *class = mem_strndup(state_rows_text(rows, 1).p, state_rows_text(rows, 1).len);
-        say("  %" PRId64 " × %s: %.*s (task %" PRId64 ")", state_rows_int(rows, 0), class, (int)message.len, message.p,
-            state_rows_int(rows, 3));
-        shown++;
-    }
-    state_rows_close(rows);
+    (void)ctx;
+    say("  %s", text);
 }
 
 static void say_next(const struct options *options, const char *words, const char *verb, const char *run)
@@ -66,8 +44,7 @@ static void say_summary(const struct run_info *run, const struct dispatch_stats 
 {
     char span[CLOCK_TEXT_SIZE];
     CLEANUP_BUF struct buf line = {0};
-    CLEANUP_FREE char *file = path_join(run->results, "results.jsonl");
-    CLEANUP_FREE char *shown = path_shown(file);
+    CLEANUP_FREE char *shown = results_shown(run);
     buf_printf(&line, "%s: %" PRId64 " done, %" PRId64 " failed", run->run, run->done, run->failed);
     if (run->cancelled > 0)
         buf_printf(&line, ", %" PRId64 " cancelled", run->cancelled);
@@ -77,22 +54,16 @@ static void say_summary(const struct run_info *run, const struct dispatch_stats 
     say("%s", buf_cstr(&line));
 }
 
-static int say_failed_tasks(const struct carry *carry)
-{
-    if (carry->run->failed == 0)
-        return 0;
-    say_failures(carry->state, carry->run);
-    say_next(carry->options, "what failed", "failures", carry->run->run);
-    return 1;
-}
-
 static int say_end(const struct carry *carry, const struct dispatch_summary *summary)
 {
     const struct run_info *run = carry->run;
     say_summary(run, &summary->stats);
     int64_t failed = carry->only ? summary->stats.failed : run->failed;
     bool open = rest_of(run) == REST_OPEN;
-    say_failed_tasks(carry);
+    if (run->failed > 0) {
+        failures_each(carry->state, run, say_failure, NULL);
+        say_next(carry->options, "what failed", "failures", run->run);
+    }
     switch (summary->end) {
     case DISPATCH_FINISHED:
         if (open)
@@ -124,18 +95,15 @@ int carry_out(const struct carry *carry)
 {
     struct err err = ERR_INIT;
     struct dispatch_summary summary;
-    struct watcher watcher = {0};
-    bool quiet = carry->options->quiet;
-    if (!quiet)
-        watcher.progress = progress_new(carry->run->run, STDERR_FILENO);
+    struct progress *progress = carry->options->quiet ? NULL : progress_new(carry->run->run, STDERR_FILENO);
     struct dispatch_config config = {.state = carry->state, .run = carry->run, .plan = carry->plan, .only = carry->only,
-                                     .backend_script = getenv("KTBATCH_FAKE_SCRIPT"), .on_message = on_message, .ctx = &watcher};
-    if (!quiet) {
+                                     .backend_script = getenv("KTBATCH_FAKE_SCRIPT"), .on_message = on_message, .ctx = progress};
+    if (progress) {
         config.on_progress = on_progress;
-        config.progress_ms = progress_interval(watcher.progress);
+        config.progress_ms = progress_interval(progress);
     }
     int result = dispatch_run(&config, &summary, &err);
-    progress_free(watcher.progress);
+    progress_free(progress);
     if (result == 0)
         return say_end(carry, &summary);
     int status = command_fail(&err);

@@ -1,8 +1,7 @@
-/* Words on standard error. */
+/* Words on standard error, and texts on standard output. */
 #include "cli/command.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -19,6 +18,12 @@ void say(const char *format, ...)
     /* One write: lines of two processes do not mix. Nobody can be told that stderr cannot be written. */
     ssize_t written = write(STDERR_FILENO, line.data, line.len);
     (void)written;
+}
+
+int print_text(struct slice text)
+{
+    struct err err = ERR_INIT;
+    return output_raw(STDOUT_FILENO, text, &err) ? command_fail(&err) : EXIT_DONE;
 }
 
 int command_fail(const struct err *err)

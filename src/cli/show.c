@@ -40,7 +40,6 @@ struct show {
     enum column_kind *kinds;
     int n, result; /* columns, and the one called result (-1: none) */
     int found;     /* of the latest state_rows_next() */
-    int64_t count;
 };
 
 static void show_begin(struct show *s, enum output_format format, struct state_rows *rows)
@@ -70,7 +69,6 @@ static void show_row(struct show *s, const struct slice *result)
     if (result && s->result >= 0)
         s->cells[s->result] = cell_json(*result);
     output_row(s->out, s->cells);
-    s->count++;
 }
 
 /* What was read is printed even if reading ended badly; the first trouble is the one told. */
@@ -83,17 +81,13 @@ static int show_end(struct show *s, int result, struct err *err)
     return output_end(s->out, result ? &late : err) || result ? -1 : 0;
 }
 
-int show_rows(const struct options *options, struct state_rows *rows, int64_t *ret_rows, struct err *err)
+int show_rows(const struct options *options, struct state_rows *rows, struct err *err)
 {
     struct show s;
     show_begin(&s, options->format, rows);
     while (show_next(&s, err) > 0)
         show_row(&s, NULL);
-    if (show_end(&s, s.found < 0, err))
-        return -1;
-    if (ret_rows)
-        *ret_rows = s.count;
-    return 0;
+    return show_end(&s, s.found < 0, err);
 }
 
 /* Called for every done task in the order of their numbers, which is the order of the rows: prints the rows of tasks before it
@@ -117,7 +111,7 @@ int show_results(const struct options *options, struct state *state, const struc
 {
     struct show s;
     if (options->format != OUTPUT_JSON && options->format != OUTPUT_JSONL)
-        return show_rows(options, rows, NULL, err);
+        return show_rows(options, rows, err);
     show_begin(&s, options->format, rows);
     int failed = 0;
     if (show_next(&s, err) > 0)

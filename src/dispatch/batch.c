@@ -36,6 +36,14 @@ void batch_free(struct batch *b)
     free(b);
 }
 
+void batches_free(struct batch *first)
+{
+    for (struct batch *next; first; first = next) {
+        next = first->next;
+        batch_free(first);
+    }
+}
+
 void batch_clear(struct batch *b)
 {
     size_t kept = 0;
@@ -75,7 +83,7 @@ struct attempt_start *batch_start(struct batch *b)
     return &b->starts[b->n_starts++];
 }
 
-char *batch_room(struct batch *b, size_t len)
+static char *room(struct batch *b, size_t len)
 {
     struct chunk *c = b->chunks;
     while (c && c->size - c->used < len)
@@ -95,19 +103,18 @@ char *batch_room(struct batch *b, size_t len)
         c->next = b->chunks;
         b->chunks = c;
     }
-    char *room = c->bytes + c->used;
     c->used += len;
     b->bytes += len;
-    return room;
+    return c->bytes + c->used - len;
 }
 
 struct slice batch_copy(struct batch *b, struct slice bytes)
 {
     if (bytes.len == 0)
         return (struct slice){"", 0};
-    char *room = batch_room(b, bytes.len);
-    memcpy(room, bytes.p, bytes.len);
-    return (struct slice){room, bytes.len};
+    char *copy = room(b, bytes.len);
+    memcpy(copy, bytes.p, bytes.len);
+    return (struct slice){copy, bytes.len};
 }
 
 void batch_sink(struct batch *b, int stream, bool keep, struct output_sink *sink)

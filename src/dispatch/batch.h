@@ -41,14 +41,15 @@ struct batch {
 
 struct batch *batch_new(void);
 void batch_free(struct batch *b);
+/* All of a list. */
+void batches_free(struct batch *first);
 /* Empties it; keeps the memory that a usual batch needs. */
 void batch_clear(struct batch *b);
 bool batch_is_empty(const struct batch *b);
 /* A new end, zeroed but for `seed` (-1); valid until the next one. */
 struct attempt_end *batch_end(struct batch *b);
 struct attempt_start *batch_start(struct batch *b);
-/* Room for `len` bytes that stay where they are until batch_clear(). */
-char *batch_room(struct batch *b, size_t len);
+/* A copy that stays where it is until batch_clear(). */
 struct slice batch_copy(struct batch *b, struct slice bytes);
 /* Takes ownership of the sink. */
 void batch_sink(struct batch *b, int stream, bool keep, struct output_sink *sink);

@@ -135,7 +135,8 @@ static bool batch_is_due(const struct dispatch *d)
     const struct batch *b = d->batch;
     if (batch_is_empty(b))
         return false;
-    return d->stage != STAGE_RUN || d->stopping || batch_is_full(b) || d->now - d->batch_since >= BATCH_US || sched_idle(d->sched);
+    return d->stage != STAGE_RUN || d->stopping || batch_is_full(b) || d->now - d->batch_since >= BATCH_US ||
+           sched_idle(d->sched);
 }
 
 static void hand_over(struct dispatch *d)
@@ -436,10 +437,7 @@ static void done(struct dispatch *d)
     sched_free(d->sched);
     links_done(d);
     batch_free(d->batch);
-    for (struct batch *b = d->spare_batches, *next; b; b = next) {
-        next = b->next;
-        batch_free(b);
-    }
+    batches_free(d->spare_batches);
     buf_done(&d->result);
     buf_done(&d->problem);
     explicit_bzero(d->key, sizeof d->key);
@@ -459,12 +457,11 @@ static enum dispatch_end end_of(const struct dispatch *d)
 }
 
 /* No backend, or not even a writer: what there is has to be ended. */
-static int not_started(struct dispatch *d)
+static void not_started(struct dispatch *d)
 {
     d->stage = STAGE_CLOSE;
     on_backend_closed(d);
     uv_run(&d->loop, UV_RUN_DEFAULT);
-    return -1;
 }
 
 static int run_loop(struct dispatch *d, struct err *err)

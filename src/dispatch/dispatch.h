@@ -4,7 +4,7 @@
  * handed to the writer, which commits in groups; only what is committed is acknowledged.
  *
  * Signals, while it runs: SIGINT, SIGTERM and SIGHUP once: nothing more is sent, what runs may finish for
- * DISPATCH_GRACE_S; a second one: stop now. Both leave a run that `resume` continues.
+ * DISPATCH_GRACE_S; a second one: stop now. Both leave a run that `resume` continues. SIGPIPE must be ignored by the process.
  */
 #ifndef KT_DISPATCH_DISPATCH_H
 #define KT_DISPATCH_DISPATCH_H

@@ -219,7 +219,8 @@ static void move_due(struct sched *s, int64_t now)
     }
 }
 
-bool sched_has_work(struct sched *s, int64_t now)
+/* Whether tasks can be sent now: some wait here and no retry has to come due first. */
+static bool has_work(struct sched *s, int64_t now)
 {
     move_due(s, now);
     return !s->hold && s->ready_tasks + s->fed_tasks > 0;
@@ -239,7 +240,7 @@ static bool short_tasks(const struct sched *s)
 
 int sched_wanted(struct sched *s, int pending, int64_t now)
 {
-    if (!sched_has_work(s, now))
+    if (!has_work(s, now))
         return 0;
     int limit = s->policy.slots;
     if (s->policy.tasks_per_session == 1 && short_tasks(s))
@@ -330,7 +331,7 @@ bool sched_send(struct sched *s, int session, int64_t now, struct sched_send *re
 {
     struct session *x = &s->sessions[session];
     struct item item;
-    if (x->dropping || !sched_has_work(s, now))
+    if (x->dropping || !has_work(s, now))
         return false;
     int64_t max = room(s, x);
     if (max <= 0 || !take(s, max, &item))
@@ -605,7 +606,6 @@ struct sched_counts sched_counts(const struct sched *s)
         .in_flight = s->in_flight,
         .running = s->working < s->policy.slots ? s->working : s->policy.slots,
         .retrying = (int64_t)s->waiting.n,
-        .sessions = s->open,
     };
 }
 

@@ -92,8 +92,6 @@ void sched_session_closed(struct sched *s, int session); /* with nothing in flig
 void sched_hold(struct sched *s);
 /* Whether everything fed has been answered and nothing waits (or, on hold, nothing is in flight). */
 bool sched_idle(const struct sched *s);
-/* Whether tasks can be sent now: some wait here and no retry has to come due first. */
-bool sched_has_work(struct sched *s, int64_t now);
 /* When a waiting retry is due; INT64_MAX: none. */
 int64_t sched_wakeup(const struct sched *s);
 bool sched_too_many_failures(const struct sched *s);
@@ -103,7 +101,6 @@ struct sched_counts {
     int64_t in_flight;    /* sent and not answered */
     int64_t running;      /* sessions that work on a task, at most the slots */
     int64_t retrying;     /* wait for their back-off */
-    int sessions;
 };
 struct sched_counts sched_counts(const struct sched *s);
 /* Every task below it is settled. A lower bound: with many retries waiting it is not computed anew at each call. */

@@ -21,8 +21,6 @@ static void on_signal(uv_signal_t *handle, int number)
 
 void signals_start(struct dispatch *d)
 {
-    /* A reader of ours that went away is an error of the write, not our death. */
-    signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         uv_signal_init(&d->loop, &d->signals[i]);
         d->signals[i].data = d;

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/files.h"
 #include "base/mem.h"
 
 #define FILL_ROWS 8192                /* rows of tasks not tried yet, at a time */
@@ -453,14 +452,8 @@ static int finish(struct writer *w, struct err *err)
 static void writer_free(struct writer *w)
 {
     struct err ignored = ERR_INIT;
-    for (struct batch *b = w->queue, *next; b; b = next) {
-        next = b->next;
-        batch_free(b);
-    }
-    for (struct batch *b = w->done, *next; b; b = next) {
-        next = b->next;
-        batch_free(b);
-    }
+    batches_free(w->queue);
+    batches_free(w->done);
     if (w->results)
         (void)results_close(w->results, &ignored);
     state_close(w->state);

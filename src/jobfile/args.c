@@ -226,7 +226,8 @@ static void unknown_source(struct reader *r, const struct pair *pair)
 static void read_source(struct reader *r, const struct node *map, struct job_arg *arg)
 {
     if (map->n != 1) {
-        node_problem(r, map, "a mapping here has one key, one of " KNOWN_SOURCES "; a mapping as a value is written {value: {…}}");
+        node_problem(r, map,
+                     "a mapping here has one key, one of " KNOWN_SOURCES "; a mapping as a value is written {value: {…}}");
         return;
     }
     const struct pair *pair = &map->pairs[0];
@@ -261,7 +262,8 @@ static void read_arg(struct reader *r, const struct node *node, struct job_arg *
     else if (node->kind == NODE_LIST)
         read_list(r, node, arg);
     else if (node->kind == NODE_NULL && !*node->text)
-        node_problem(r, node, "the argument has no value; write one, a list, or a source such as {range: [1, 10]}; null for none");
+        node_problem(r, node,
+                     "the argument has no value; write one, a list, or a source such as {range: [1, 10]}; null for none");
     else
         read_value(r, &(struct pair){.value = (struct node *)(uintptr_t)node}, arg);
 }
@@ -269,7 +271,8 @@ static void read_arg(struct reader *r, const struct node *node, struct job_arg *
 static void check_name(struct reader *r, const struct pair *pair, int before)
 {
     if (!is_identifier(pair->key) || strlen(pair->key) > JOB_NAME_MAX) {
-        pair_problem(r, pair, "`%.*s` cannot be an argument's name; it is letters, digits and `_`, not beginning with a digit, at most %d",
+        pair_problem(r, pair,
+                     "`%.*s` cannot be an argument's name; it is letters, digits and `_`, not beginning with a digit, at most %d",
                      JOB_NAME_MAX, pair->key, JOB_NAME_MAX);
         return;
     }

@@ -1,6 +1,4 @@
 /* What a run is, as one number: two job files of the same identity describe the same tasks. */
-#include <stdio.h>
-
 #include "base/digest.h"
 #include "base/mem.h"
 #include "jobfile/reader.h"

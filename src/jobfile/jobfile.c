@@ -40,23 +40,23 @@ static const struct key_rule top_rules[] = {
     {"zip", read_zip},
     {"task", read_task},
     {"seed", read_seed},
-    {"parallelism", read_parallelism, true},
-    {"cpus", read_cpus, true},
-    {"tasksPerWorker", read_tasks_per_worker, true},
-    {"retries", read_retries, true},
-    {"backoff", read_backoff, true},
-    {"retryOn", read_retry_on, true},
-    {"timeout", read_timeout, true},
-    {"deadline", read_deadline, true},
-    {"maxFailures", read_max_failures, true},
-    {"env", read_env, true},
-    {"cwd", read_cwd, true},
-    {"results", read_results, true},
-    {"isolate", read_isolate, true},
-    {"backend", read_backend, true},
-    {"memory", NULL, true},
-    {"hosts", NULL, true},
-    {"kubernetes", NULL, true},
+    {"parallelism", read_parallelism},
+    {"cpus", read_cpus},
+    {"tasksPerWorker", read_tasks_per_worker},
+    {"retries", read_retries},
+    {"backoff", read_backoff},
+    {"retryOn", read_retry_on},
+    {"timeout", read_timeout},
+    {"deadline", read_deadline},
+    {"maxFailures", read_max_failures},
+    {"env", read_env},
+    {"cwd", read_cwd},
+    {"results", read_results},
+    {"isolate", read_isolate},
+    {"backend", read_backend},
+    {"memory", NULL},
+    {"hosts", NULL},
+    {"kubernetes", NULL},
     {"rows", NULL},
     {"exclude", NULL},
     {"include", NULL},
@@ -79,14 +79,15 @@ static void default_name(struct reader *r)
     if (r->job->name || (r->root && node_find(r->root, "name")))
         return;
     if (nameless) {
-        problem_add(r->problems, (struct mark){1, 1}, "`name` is missing, and standard input has no file name to take; write `name: NAME`");
+        problem_add(r->problems, (struct mark){1, 1},
+                    "`name` is missing, and standard input has no file name to take; write `name: NAME`");
         return;
     }
     CLEANUP_FREE char *name = source->name ? mem_strdup(source->name) : stem_of(source->path);
     const char *problem = jobfile_name_problem(name);
     if (problem)
-        problem_add(r->problems, (struct mark){1, 1}, "`%.80s`, from the file's name, cannot be a run's name: %s; write `name: NAME`", name,
-                    problem);
+        problem_add(r->problems, (struct mark){1, 1},
+                    "`%.80s`, from the file's name, cannot be a run's name: %s; write `name: NAME`", name, problem);
     else
         r->job->name = mem_strdup(name);
 }
@@ -105,7 +106,8 @@ static void read_root(struct reader *r)
     keys_read_map(r, r->root, &top_keys);
     note_arg_marks(r);
     if (!node_find(r->root, "task"))
-        problem_add(r->problems, (struct mark){1, 1}, "`task` is missing; it says what to run, such as `task: {command: [echo, hello]}`");
+        problem_add(r->problems, (struct mark){1, 1},
+                    "`task` is missing; it says what to run, such as `task: {command: [echo, hello]}`");
     check_space(r);
     check_task(r);
 }
@@ -194,7 +196,8 @@ struct job *jobfile_load(const struct jobfile_source *source, struct problems *p
         return load_text(source, folder, source->text, source->text_len, problems);
     bool standard_input = strcmp(source->path, "-") == 0;
     const char *name = standard_input ? "standard input" : source->path;
-    if (standard_input ? file_read_fd(STDIN_FILENO, name, JOB_FILE_MAX, &text, &err) : file_read(name, JOB_FILE_MAX, &text, &err)) {
+    if (standard_input ? file_read_fd(STDIN_FILENO, name, JOB_FILE_MAX, &text, &err)
+                       : file_read(name, JOB_FILE_MAX, &text, &err)) {
         file_problem(problems, name, &err);
         return NULL;
     }

@@ -2,7 +2,7 @@
  *
  *     struct problems problems = {0};
  *     struct job *job = jobfile_load(&(struct jobfile_source){.path = "cubes.yaml"}, &problems);
- *     if (!job) problems_print(…)
+ *     problems_format(&problems, "cubes.yaml", &text);   warnings too
  *
  * Reads the job file and looks for task libraries and programs; creates nothing. `lines` files are not read
  * here but by the plan (plan/plan.h), which adds its problems to the same list.
@@ -43,14 +43,13 @@ struct jobfile_source {
     const char *name;     /* overrides the default name (the file's stem); NULL: none */
     const char *const *sets; /* "KEY=VALUE", KEY dotted ("results.perTask"), VALUE as YAML; override the file */
     int n_sets;
-    bool policy_only;     /* sets may name only policy and place (resume, retry) */
-    bool skip_lookup;     /* do not look for library and program (a resumed run says later what is missing) */
+    bool skip_lookup;     /* library, program and `cwd` may be missing: the job is read, not run */
 };
 
 /* Returns the job, or NULL if there is any problem that is no warning. */
 struct job *jobfile_load(const struct jobfile_source *source, struct problems *problems);
 
-/* Durations and sizes as job files and flags write them. -1 and a static text of what would be right. */
+/* A duration as job files and flags write it. -1 and a static text of what would be right. */
 int jobfile_duration(const char *text, int64_t *ret_us, const char **ret_problem);
 
 /* Whether `name` can be a run's name; NULL, or what is wrong with it (static text). */

@@ -80,7 +80,8 @@ static const struct key_rule *rule_of(const struct key_table *table, const char 
     return NULL;
 }
 
-void keys_list(const struct key_table *table, struct buf *out)
+/* "`a`, `b`, `c`" of the table's supported keys. */
+static void list_keys(const struct key_table *table, struct buf *out)
 {
     bool first = true;
     for (size_t i = 0; i < table->n; i++) {
@@ -116,7 +117,7 @@ static void unknown_key(struct reader *r, const struct pair *pair, const struct 
         buf_printf(&text, "; did you mean `%s`?", near);
     } else {
         buf_add_str(&text, "; known here: ");
-        keys_list(table, &text);
+        list_keys(table, &text);
     }
     pair_problem(r, pair, "%s", buf_cstr(&text));
 }
@@ -154,7 +155,7 @@ bool keys_read(struct reader *r, const struct pair *pair, const struct key_table
         return keys_read_map(r, pair->value, table);
     CLEANUP_BUF struct buf wanted = {0};
     buf_add_str(&wanted, "a mapping with the keys ");
-    keys_list(table, &wanted);
+    list_keys(table, &wanted);
     must_be(r, pair->key, pair->value, buf_cstr(&wanted));
     return false;
 }

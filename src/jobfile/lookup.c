@@ -80,8 +80,8 @@ void lookup_library(struct reader *r, const struct node *node)
     if (!found)
         found = try_build_tree(name, &looked);
     if (!found && !r->source->skip_lookup)
-        node_problem(r, node, "no task library %s in %s; make it with: cc -shared -fPIC -o %s %s.c", name, buf_cstr(&looked), name,
-                     job->library);
+        node_problem(r, node, "no task library %s in %s; make it with: cc -shared -fPIC -o %s %s.c", name, buf_cstr(&looked),
+                     name, job->library);
     job->library_path = found;
     if (found)
         job->digest = digest_of(found);

@@ -1,6 +1,4 @@
 /* What is done with a tree once it is read: finding keys, and writing it out again (yaml.h). */
-#include <stdio.h>
-
 #include "base/mem.h"
 #include "jobfile/yaml.h"
 

@@ -1,6 +1,5 @@
 /* Policy and place: how a run is carried out. None of it counts for what the run is. */
 #include <sched.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -135,14 +134,22 @@ static void add_exit(struct reader *r, const struct node *node)
     job->retry_exits[job->n_retry_exits++] = (int)n;
 }
 
-static void read_retry_exit(struct reader *r, const struct pair *pair)
+/* A list of at least one item, each for `add`. */
+static void read_items(struct reader *r, const struct pair *pair, void (*add)(struct reader *r, const struct node *node),
+                       const char *one, const char *list)
 {
-    if (pair->value->kind != NODE_LIST || pair->value->n == 0) {
-        must_be(r, pair->key, pair->value, pair->value->kind == NODE_LIST ? "at least one exit status" : "a list such as [75]");
+    const struct node *node = pair->value;
+    if (node->kind != NODE_LIST || node->n == 0) {
+        must_be(r, pair->key, node, node->kind == NODE_LIST ? one : list);
         return;
     }
-    for (int i = 0; i < pair->value->n; i++)
-        add_exit(r, pair->value->items[i]);
+    for (int i = 0; i < node->n; i++)
+        add(r, node->items[i]);
+}
+
+static void read_retry_exit(struct reader *r, const struct pair *pair)
+{
+    read_items(r, pair, add_exit, "at least one exit status", "a list such as [75]");
 }
 
 static void add_class(struct reader *r, const struct node *node)
@@ -161,12 +168,7 @@ static void add_class(struct reader *r, const struct node *node)
 
 static void read_retry_class(struct reader *r, const struct pair *pair)
 {
-    if (pair->value->kind != NODE_LIST || pair->value->n == 0) {
-        must_be(r, pair->key, pair->value, pair->value->kind == NODE_LIST ? "at least one class" : "a list such as [timeout, oom]");
-        return;
-    }
-    for (int i = 0; i < pair->value->n; i++)
-        add_class(r, pair->value->items[i]);
+    read_items(r, pair, add_class, "at least one class", "a list such as [timeout, oom]");
 }
 
 void read_retry_on(struct reader *r, const struct pair *pair)
@@ -216,7 +218,8 @@ static void add_variable(struct reader *r, const struct pair *pair)
     const struct node *node = pair->value;
     struct job *job = r->job;
     if (!is_identifier(pair->key)) {
-        pair_problem(r, pair, "`%.64s` cannot be a variable's name; it is letters, digits and `_`, not beginning with a digit", pair->key);
+        pair_problem(r, pair, "`%.64s` cannot be a variable's name; it is letters, digits and `_`, not beginning with a digit",
+                     pair->key);
         return;
     }
     if (node->kind == NODE_LIST || node->kind == NODE_MAP || node->kind == NODE_NULL) {
@@ -290,7 +293,8 @@ void read_isolate(struct reader *r, const struct pair *pair)
 {
     const char *text = pair->value->kind == NODE_TEXT ? pair->value->text : "";
     if (strcmp(text, "task") == 0)
-        node_problem(r, pair->value, "`isolate: task` is not supported in this version; `tasksPerWorker: 1` gives each task a worker");
+        node_problem(r, pair->value,
+                     "`isolate: task` is not supported in this version; `tasksPerWorker: 1` gives each task a worker");
     else if (strcmp(text, "session") != 0)
         must_be(r, pair->key, pair->value, "session");
 }

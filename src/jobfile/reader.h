@@ -9,7 +9,6 @@
 #include "jobfile/jobfile.h"
 #include "jobfile/yaml.h"
 
-
 struct reader {
     const struct jobfile_source *source;
     struct problems *problems;
@@ -26,7 +25,6 @@ struct reader {
 struct key_rule {
     const char *name;
     void (*read)(struct reader *r, const struct pair *pair); /* NULL: not supported in this version */
-    bool policy;                                             /* policy or place: may change on resume */
 };
 struct key_table {
     const char *where; /* for messages: "task"; NULL is the top level */
@@ -41,8 +39,6 @@ bool keys_read(struct reader *r, const struct pair *pair, const struct key_table
 bool keys_read_map(struct reader *r, const struct node *map, const struct key_table *table);
 /* Whether all keys of the mapping are in the table and supported. */
 bool keys_all_known(const struct node *map, const struct key_table *table);
-/* "`a`, `b`, `c`" of the table's supported keys. */
-void keys_list(const struct key_table *table, struct buf *out);
 
 void node_problem(struct reader *r, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -48,32 +48,18 @@ static struct node *set_in(struct tree *tree, const struct node *map, const char
     return copy;
 }
 
-static bool is_policy(const char *key)
-{
-    size_t len = strcspn(key, ".");
-    for (size_t i = 0; i < top_keys.n; i++)
-        if (strlen(top_keys.rules[i].name) == len && memcmp(top_keys.rules[i].name, key, len) == 0)
-            return top_keys.rules[i].policy;
-    /* An unknown key is reported as such when the tree is read. */
-    return true;
-}
-
 static bool well_formed(const char *key)
 {
     return *key && *key != '.' && !strstr(key, "..") && key[strlen(key) - 1] != '.';
 }
 
-static void set_one(struct tree *tree, const char *set, bool policy_only, struct problems *problems)
+static void set_one(struct tree *tree, const char *set, struct problems *problems)
 {
     const char *equals = strchr(set, '=');
     char *key = tree_text(tree, set, equals ? (size_t)(equals - set) : strlen(set));
     struct node *root = tree->root;
     if (!equals || !well_formed(key)) {
         place_problem(problems, key, (struct mark){0}, "write KEY=VALUE, such as parallelism=8 or results.perTask=true");
-        return;
-    }
-    if (policy_only && !is_policy(key)) {
-        place_problem(problems, key, (struct mark){0}, "a run that has begun keeps its task and arguments; only policy and place can change");
         return;
     }
     int failed = tree_parse(tree, equals + 1, strlen(equals + 1), key, problems);
@@ -85,11 +71,12 @@ static void set_one(struct tree *tree, const char *set, bool policy_only, struct
     if (changed)
         tree->root = changed;
     else
-        place_problem(problems, key, (struct mark){0}, "this leads into something that is no mapping; set the key above it as a whole");
+        place_problem(problems, key, (struct mark){0},
+                      "this leads into something that is no mapping; set the key above it as a whole");
 }
 
 void sets_apply(struct tree *tree, const struct jobfile_source *source, struct problems *problems)
 {
     for (int i = 0; i < source->n_sets && tree->root && tree->root->kind == NODE_MAP; i++)
-        set_one(tree, source->sets[i], source->policy_only, problems);
+        set_one(tree, source->sets[i], problems);
 }

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "base/files.h"
 #include "base/mem.h"
 #include "base/names.h"
 #include "jobfile/reader.h"
@@ -72,7 +71,8 @@ static void not_a_word(struct reader *r, const struct node *node)
     describe(node, &found);
     if (node->kind == NODE_MAP && node->n == 1 && *node->pairs[0].value->text == '\0' &&
         node->pairs[0].value->kind == NODE_NULL)
-        node_problem(r, node, "a word of a command is text, not a mapping; a placeholder is written \"${%s}\"", node->pairs[0].key);
+        node_problem(r, node, "a word of a command is text, not a mapping; a placeholder is written \"${%s}\"",
+                     node->pairs[0].key);
     else
         node_problem(r, node, "a word of a command is text, not %s", buf_cstr(&found));
 }
@@ -202,7 +202,8 @@ static void read_columns(struct reader *r, const struct pair *pair)
     const struct node *list = pair->value;
     r->columns = pair;
     if (list->kind != NODE_LIST || list->n == 0 || list->n > COLUMNS_MAX) {
-        must_be(r, pair->key, list, list->kind == NODE_LIST ? "a list of 1 to 200 names" : "a list of names, such as [loss, accuracy]");
+        must_be(r, pair->key, list,
+                list->kind == NODE_LIST ? "a list of 1 to 200 names" : "a list of names, such as [loss, accuracy]");
         return;
     }
     for (int i = 0; i < list->n; i++)
@@ -226,7 +227,8 @@ void read_task(struct reader *r, const struct pair *pair)
         pair_problem(r, r->object, "`object` is what a `function` is called on; a command has none");
     if (r->columns && r->has_task && r->job->kind == TASK_COMMAND && r->job->result != RESULT_JSON &&
         r->job->result != RESULT_JSON_LAST)
-        pair_problem(r, r->columns, "`columns` are parts of a JSON result; add `result: json` (all of stdout) or `result: {json: last}`");
+        pair_problem(r, r->columns,
+                     "`columns` are parts of a JSON result; add `result: json` (all of stdout) or `result: {json: last}`");
 }
 
 static bool used(const struct job *job, enum piece_kind kind, int arg)
@@ -251,7 +253,8 @@ static void warn_unused(struct reader *r)
             problem_warn(r->problems, r->arg_marks[i], "the command uses the argument `%s` nowhere; write ${%s} where it belongs",
                          job->args[i].name, job->args[i].name);
         else
-            problem_warn(r->problems, r->arg_marks[i], "the command uses argument %d nowhere; write ${%d} where it belongs", i + 1, i + 1);
+            problem_warn(r->problems, r->arg_marks[i], "the command uses argument %d nowhere; write ${%d} where it belongs",
+                         i + 1, i + 1);
     }
 }
 
@@ -264,7 +267,8 @@ static void check_columns(struct reader *r)
             char number[16];
             snprintf(number, sizeof number, "arg%d", j + 1);
             if (strcasecmp(job->args[j].name ? job->args[j].name : number, job->columns[i]) == 0)
-                pair_problem(r, r->columns, "the column `%s` has the name of an argument's column; rename the argument", job->columns[i]);
+                pair_problem(r, r->columns, "the column `%s` has the name of an argument's column; rename the argument",
+                             job->columns[i]);
         }
     }
 }

@@ -4,9 +4,6 @@
  * `a: b` inside a text. For these the quoted form is printed, ready to be put in. Everything else gets a
  * sentence of a table, or libyaml's own words.
  */
-#include <stdlib.h>
-#include <strings.h>
-
 #include "base/mem.h"
 #include "jobfile/yaml.h"
 
@@ -141,18 +138,18 @@ static const struct {
      "this does not line up with the keys above it; keys of one mapping stand in one column, and a text that YAML "
      "could misread is quoted",
      false},
-    {"while parsing a block collection", "", "this does not line up with the list above it; its items begin with `- ` in one column",
-     false},
-    {"while parsing a flow sequence", "", "the list that opens here with `[` is not closed with `]`, or a comma is missing in it",
-     true},
-    {"while parsing a flow mapping", "", "the mapping that opens here with `{` is not closed with `}`, or a comma is missing in it",
-     true},
+    {"while parsing a block collection", "",
+     "this does not line up with the list above it; its items begin with `- ` in one column", false},
+    {"while parsing a flow sequence", "",
+     "the list that opens here with `[` is not closed with `]`, or a comma is missing in it", true},
+    {"while parsing a flow mapping", "",
+     "the mapping that opens here with `{` is not closed with `}`, or a comma is missing in it", true},
     {"", "mapping values are not allowed", "no `:` can stand here; check the indentation, or quote the text", false},
     {"", "block sequence entries are not allowed", "no list can begin here; put `- ` on a line of its own, or quote the text",
      false},
     {"", "found incompatible YAML document", "only YAML 1.1 and 1.2 are known; leave the %YAML line out", false},
-    {"", "did not find expected <document start>", "nothing can follow the end of the mapping; check the brackets and the indentation",
-     false},
+    {"", "did not find expected <document start>",
+     "nothing can follow the end of the mapping; check the brackets and the indentation", false},
 };
 
 static struct mark explain_by_table(const struct yaml_complaint *c, struct buf *out)

@@ -29,7 +29,8 @@ static void no_argument(struct reader *r, const struct node *node)
     if (near)
         node_problem(r, node, "%s is no argument; did you mean `%s`?", buf_cstr(&found), near);
     else if (r->job->positional)
-        node_problem(r, node, "%s is no argument; positional ones are named by number, from 1 to %d", buf_cstr(&found), r->job->n_args);
+        node_problem(r, node, "%s is no argument; positional ones are named by number, from 1 to %d", buf_cstr(&found),
+                     r->job->n_args);
     else
         node_problem(r, node, "%s is no argument; a group lists names of `args`", buf_cstr(&found));
 }
@@ -64,7 +65,8 @@ void read_zip(struct reader *r, const struct pair *pair)
 {
     const struct node *node = pair->value;
     if (node->kind != NODE_LIST || node->n == 0) {
-        must_be(r, pair->key, node, node->kind == NODE_LIST ? "at least one group, such as [[a, b]]" : "a list of groups, such as [[a, b]]");
+        must_be(r, pair->key, node,
+                node->kind == NODE_LIST ? "at least one group, such as [[a, b]]" : "a list of groups, such as [[a, b]]");
         return;
     }
     if (node->items[0]->kind != NODE_LIST) {
@@ -118,6 +120,7 @@ void check_space(struct reader *r)
             continue;
         over = __builtin_mul_overflow(tasks, job->args[i].count, &tasks) || tasks > JOB_TASKS_MAX;
         if (over)
-            problem_add(r->problems, job->args[i].mark, "with this argument there are more than 2^62 tasks; a run has at most so many");
+            problem_add(r->problems, job->args[i].mark,
+                        "with this argument there are more than 2^62 tasks; a run has at most so many");
     }
 }

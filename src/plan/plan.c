@@ -111,7 +111,8 @@ static void check_zip(const struct plan *plan, int i, int first, struct problems
     int64_t count = plan->args[i].public.count, wanted = plan->args[first].public.count;
     char title[TITLE_MAX], first_title[TITLE_MAX];
     if (count != wanted)
-        problem_add(problems, plan->job->args[i].mark, "%s has %lld values and %s %lld, but `zip` ties them together; both need as many",
+        problem_add(problems, plan->job->args[i].mark,
+                    "%s has %lld values and %s %lld, but `zip` ties them together; both need as many",
                     arg_title(plan, i, title), (long long)count, arg_title(plan, first, first_title), (long long)wanted);
 }
 

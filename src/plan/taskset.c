@@ -25,18 +25,6 @@ static int find(const struct taskset *set, int64_t task, bool beyond)
     return low;
 }
 
-/* Puts `n` ranges (0, 1 or 2) in the place of those from `at` to before `end`. */
-static void splice(struct taskset *set, int at, int end, const struct task_range *with, int n)
-{
-    int more = n - (end - at); /* never above 1 */
-    MEM_GROW(set->ranges, set->n + more - 1, set->cap);
-    if (set->n > end)
-        memmove(set->ranges + at + n, set->ranges + end, (size_t)(set->n - end) * sizeof *set->ranges);
-    for (int i = 0; i < n; i++)
-        set->ranges[at + i] = with[i];
-    set->n += more;
-}
-
 void taskset_add(struct taskset *set, int64_t first, int64_t end)
 {
     if (first >= end)
@@ -50,30 +38,11 @@ void taskset_add(struct taskset *set, int64_t first, int64_t end)
         if (set->ranges[behind].end > whole.end)
             whole.end = set->ranges[behind].end;
     }
-    splice(set, at, behind, &whole, 1);
-}
-
-void taskset_remove(struct taskset *set, int64_t first, int64_t end)
-{
-    if (first >= end)
-        return;
-    int at = find(set, first, true), behind = at, n = 0;
-    struct task_range left[2];
-    for (; behind < set->n && set->ranges[behind].first < end; behind++) {
-        struct task_range range = set->ranges[behind];
-        if (range.first < first)
-            left[n++] = (struct task_range){range.first, first};
-        if (range.end > end)
-            left[n++] = (struct task_range){end, range.end};
-    }
-    if (behind > at)
-        splice(set, at, behind, left, n);
-}
-
-bool taskset_has(const struct taskset *set, int64_t task)
-{
-    int at = find(set, task, true);
-    return at < set->n && set->ranges[at].first <= task;
+    MEM_GROW(set->ranges, set->n, set->cap);
+    if (set->n > behind)
+        memmove(set->ranges + at + 1, set->ranges + behind, (size_t)(set->n - behind) * sizeof *set->ranges);
+    set->ranges[at] = whole;
+    set->n += 1 - (behind - at);
 }
 
 int64_t taskset_count(const struct taskset *set)
@@ -127,7 +96,8 @@ static int parse_range(const char **p, int64_t tasks, struct task_range *ret, st
     if (last < first)
         return err_set(err, ERR_USAGE, "the range %.*s ends before it starts", len, start);
     if (last >= tasks)
-        return err_set(err, ERR_USAGE, "there is no task %lld; the run's tasks are 0 to %lld", (long long)last, (long long)tasks - 1);
+        return err_set(err, ERR_USAGE, "there is no task %lld; the run's tasks are 0 to %lld", (long long)last,
+                       (long long)tasks - 1);
     *ret = (struct task_range){first, last + 1};
     return 0;
 }

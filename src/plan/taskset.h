@@ -20,8 +20,6 @@ struct taskset {
 
 void taskset_done(struct taskset *set);
 void taskset_add(struct taskset *set, int64_t first, int64_t end);
-void taskset_remove(struct taskset *set, int64_t first, int64_t end);
-bool taskset_has(const struct taskset *set, int64_t task);
 int64_t taskset_count(const struct taskset *set);
 /* The first range of members at or after `from`; false if there is none. */
 bool taskset_next(const struct taskset *set, int64_t from, struct task_range *ret);

@@ -19,28 +19,3 @@ bool run_state_may(enum run_state from, enum run_state to)
 {
     return run_moves[from][to];
 }
-
-const char *const task_state_names[TASK_STATES] = {
-    [TASK_DONE] = "done",     [TASK_QUEUED] = "queued",       [TASK_RUNNING] = "running",
-    [TASK_FAILED] = "failed", [TASK_CANCELLED] = "cancelled",
-};
-
-/* Short tasks go from queued straight to their end: a row that says `running` is written only for long ones. */
-static const bool task_moves[TASK_STATES][TASK_STATES] = {
-    [TASK_QUEUED] = {[TASK_QUEUED] = true, [TASK_RUNNING] = true, [TASK_DONE] = true, [TASK_FAILED] = true,
-                     [TASK_CANCELLED] = true},
-    [TASK_RUNNING] = {[TASK_QUEUED] = true, [TASK_DONE] = true, [TASK_FAILED] = true, [TASK_CANCELLED] = true},
-    [TASK_DONE] = {[TASK_QUEUED] = true},
-    [TASK_FAILED] = {[TASK_QUEUED] = true},
-    [TASK_CANCELLED] = {[TASK_QUEUED] = true},
-};
-
-bool task_state_may(enum task_state from, enum task_state to)
-{
-    return task_moves[from][to];
-}
-
-bool task_state_settled(enum task_state s)
-{
-    return s == TASK_DONE || s == TASK_FAILED || s == TASK_CANCELLED;
-}

@@ -102,7 +102,8 @@ static int insert_listed(struct state *state, const struct plan *plan, int arg, 
     return db_run(state->db, stmt, err);
 }
 
-static int insert_values(struct state *state, const struct plan *plan, int arg, int64_t count, int64_t *ret_first, struct err *err)
+static int insert_values(struct state *state, const struct plan *plan, int arg, int64_t count, int64_t *ret_first,
+                         struct err *err)
 {
     struct buf json[SQL_ROWS] = {{0}}, text[SQL_ROWS] = {{0}};
     int64_t first, k = 0;
@@ -503,18 +504,17 @@ static int back_all(struct state *state, struct run_info *run, bool done, int64_
 /* One task; 1 if it was put back, 0 if its state does not ask for it. */
 static int back_one(struct state *state, struct run_info *run, int64_t task, bool done, struct err *err)
 {
-    struct db_stmt *get = db_use(state->db, SQL_TASK_GET, err);
+    struct db_stmt *get = db_use(state->db, SQL_TASK_MAY_GO_BACK, err);
     if (!get)
         return -1;
     db_bind_i64(get, 1, run->base + task);
+    db_bind_i64(get, 2, done);
     int found = db_step(state->db, get, err);
     if (found <= 0)
         return found;
     int64_t code = db_i64(get, 0);
     db_reset(get);
     bool is_done = code <= 0;
-    if (!(is_done ? done : code == TASK_FAILED || code == TASK_CANCELLED))
-        return 0;
     static const enum sql steps[] = {SQL_ATTEMPT_DONE, SQL_CELL_DELETE, SQL_ATTEMPT_VOID, SQL_TASK_BACK};
     for (size_t i = is_done ? 0 : 2; i < ARRAY_LEN(steps); i++) {
         struct db_stmt *stmt = db_use(state->db, steps[i], err);

@@ -67,8 +67,7 @@ static int walk(struct scan *scan, int64_t *inout_id, struct err *err)
         id = next;
         if (!row)
             break;
-        int64_t code = db_type(scan->tasks, 1) == DB_NULL ? TASK_DONE : db_i64(scan->tasks, 1);
-        if (code == TASK_QUEUED || code == TASK_RUNNING) {
+        if (db_i64(scan->tasks, 1)) {
             struct open_range range = {.first = id - scan->base, .end = id - scan->base + 1};
             if (count_attempts(scan, id, &range, err))
                 return -1;

@@ -5,17 +5,29 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "state/run_state.h"
 
 #define RUN_COLUMNS                                                                                         \
     "SELECT id, run, name, state, base, tasks, running, done, failed, cancelled, watermark, started, "     \
     "results_length, backend, rest FROM ktb_runs "
+
+/* Which tasks may move is decided here, on the row itself and for many rows at once: an open one (queued, running) is started,
+ * ended or cancelled; an odd one (failed, cancelled) and a done one is put back. Of the two conditions on odd ones the first
+ * is that of the index. */
+#define OPEN "state IN (1, 2)"
+#define ODD "state >= 2 AND state IN (3, 4)"
+#define DONE "coalesce(state, 0) <= 0"
+_Static_assert(TASK_DONE == 0 && TASK_QUEUED == 1 && TASK_RUNNING == 2 && TASK_FAILED == 3 && TASK_CANCELLED == 4,
+               "the numbers in the statements are those of enum task_state");
+#define TASKS_BACK "UPDATE ktb_tasks SET state = 1, result = NULL, started = NULL, us = NULL, worker = NULL WHERE "
+#define RANGE " AND id >= ?1 AND id < ?2"
 
 /* What an attempt's end makes of the task's row: there may be one that says queued or running. A row that is settled is
  * not touched, and the caller sees it by the number of changes. */
 #define TASK_INSERT "INSERT INTO ktb_tasks(id, state, result, started, us, worker) VALUES "
 #define TASK_UPSERT                                                                                         \
     " ON CONFLICT(id) DO UPDATE SET state = excluded.state, result = excluded.result, "                    \
-    "started = excluded.started, us = excluded.us, worker = excluded.worker WHERE ktb_tasks.state IN (1, 2)"
+    "started = excluded.started, us = excluded.us, worker = excluded.worker WHERE " OPEN
 #define VALUE_INSERT "INSERT INTO ktb_values(id, value, json) VALUES "
 
 static const char *const texts[SQL_COUNT] = {
@@ -70,27 +82,23 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_TASK_END] = TASK_INSERT "(?1, ?2, ?3, ?4, ?5, ?6)" TASK_UPSERT,
     [SQL_TASK_START] = TASK_INSERT "(?1, 2, NULL, ?2, NULL, ?3)"
                        " ON CONFLICT(id) DO UPDATE SET state = 2, started = excluded.started, us = NULL, "
-                       "worker = excluded.worker WHERE ktb_tasks.state IN (1, 2)",
+                       "worker = excluded.worker WHERE " OPEN,
     [SQL_TASKS_FILL] = "INSERT OR IGNORE INTO ktb_tasks(id, state) WITH RECURSIVE n(id) AS (SELECT ?1 UNION ALL "
                        "SELECT id + 1 FROM n WHERE id + 1 < ?2) SELECT id, 1 FROM n",
-    [SQL_TASKS_SCAN] = "SELECT id, state FROM ktb_tasks WHERE id >= ?1 AND id < ?2 ORDER BY id",
-    [SQL_TASKS_DONE] = "SELECT id, state, result FROM ktb_tasks WHERE id >= ?1 AND id < ?2 AND coalesce(state, 0) <= 0 "
-                       "ORDER BY id",
+    [SQL_TASKS_SCAN] = "SELECT id, " OPEN " FROM ktb_tasks WHERE id >= ?1 AND id < ?2 ORDER BY id",
+    [SQL_TASKS_DONE] = "SELECT id, state, result FROM ktb_tasks WHERE " DONE RANGE " ORDER BY id",
     [SQL_TASKS_FAILED] = "SELECT t.id, a.class, a.message FROM ktb_tasks t LEFT JOIN ktb_attempts a ON a.id = t.id AND "
                          "a.attempt = (SELECT max(b.attempt) FROM ktb_attempts b WHERE b.id = t.id) "
                          "WHERE t.state >= 2 AND t.state = 3 AND t.id >= ?1 AND t.id < ?2 ORDER BY t.id",
     [SQL_TASKS_UNSTART] = "UPDATE ktb_tasks SET state = 1, started = NULL, us = NULL, worker = NULL "
-                          "WHERE state >= 2 AND state = 2 AND id >= ?1 AND id < ?2",
+                          "WHERE state >= 2 AND state = 2" RANGE,
     [SQL_TASKS_CANCEL] = "UPDATE ktb_tasks SET state = 4, started = NULL, us = NULL, worker = NULL "
-                         "WHERE state IN (1, 2) AND id >= ?1 AND id < ?2",
-    [SQL_TASKS_BACK_ODD] = "UPDATE ktb_tasks SET state = 1, result = NULL, started = NULL, us = NULL, worker = NULL "
-                           "WHERE state >= 2 AND state IN (3, 4) AND id >= ?1 AND id < ?2",
-    [SQL_TASKS_BACK_DONE] = "UPDATE ktb_tasks SET state = 1, result = NULL, started = NULL, us = NULL, worker = NULL "
-                            "WHERE coalesce(state, 0) <= 0 AND id >= ?1 AND id < ?2",
-    [SQL_TASKS_MIN_ODD] = "SELECT min(id) FROM ktb_tasks WHERE state >= 2 AND state IN (3, 4) AND id >= ?1 AND id < ?2",
-    [SQL_TASK_GET] = "SELECT coalesce(state, 0) FROM ktb_tasks WHERE id = ?1",
-    [SQL_TASK_BACK] = "UPDATE ktb_tasks SET state = 1, result = NULL, started = NULL, us = NULL, worker = NULL "
-                      "WHERE id = ?1",
+                         "WHERE " OPEN RANGE,
+    [SQL_TASKS_BACK_ODD] = TASKS_BACK ODD RANGE,
+    [SQL_TASKS_BACK_DONE] = TASKS_BACK DONE RANGE,
+    [SQL_TASKS_MIN_ODD] = "SELECT min(id) FROM ktb_tasks WHERE " ODD RANGE,
+    [SQL_TASK_MAY_GO_BACK] = "SELECT coalesce(state, 0) FROM ktb_tasks WHERE id = ?1 AND (" ODD " OR ?2 AND " DONE ")",
+    [SQL_TASK_BACK] = TASKS_BACK "id = ?1",
     [SQL_TASKS_DELETE] = "DELETE FROM ktb_tasks WHERE id >= ?1 AND id < ?2",
     [SQL_ATTEMPT_INSERT] = "INSERT INTO ktb_attempts(id, attempt, worker, started, us, class, status, message, pattern) "
                            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -99,14 +107,14 @@ static const char *const texts[SQL_COUNT] = {
                          "FROM ktb_attempts a WHERE a.id = t.id), worker, started, us, 1 FROM ktb_tasks t WHERE id = ?1",
     [SQL_ATTEMPTS_DONE] = "INSERT INTO ktb_attempts(id, attempt, worker, started, us, void) SELECT id, 1 + (SELECT count(*) "
                           "FROM ktb_attempts a WHERE a.id = t.id), worker, started, us, 1 FROM ktb_tasks t "
-                          "WHERE coalesce(state, 0) <= 0 AND id >= ?1 AND id < ?2",
+                          "WHERE " DONE RANGE,
     [SQL_ATTEMPT_VOID] = "UPDATE ktb_attempts SET void = 1 WHERE id = ?1",
     [SQL_ATTEMPTS_VOID] = "UPDATE ktb_attempts SET void = 1 WHERE id >= ?1 AND id < ?2 AND "
-                          "(?3 OR (SELECT state FROM ktb_tasks t WHERE t.id = ktb_attempts.id) IN (3, 4))",
+                          "(?3 OR EXISTS (SELECT 1 FROM ktb_tasks t WHERE t.id = ktb_attempts.id AND " ODD "))",
     [SQL_ATTEMPTS_SCAN] = "SELECT id, attempt, class, void FROM ktb_attempts WHERE id >= ?1 AND id < ?2 "
                           "ORDER BY id, attempt",
     [SQL_ATTEMPT_LAST] = "SELECT (SELECT count(*) FROM ktb_attempts WHERE id = ?1) + (SELECT count(*) FROM ktb_tasks "
-                         "WHERE id = ?1 AND coalesce(state, 0) <= 0)",
+                         "WHERE id = ?1 AND " DONE ")",
     [SQL_ATTEMPTS_DELETE] = "DELETE FROM ktb_attempts WHERE id >= ?1 AND id < ?2",
     [SQL_PATTERN_FIND] = "SELECT id FROM ktb_patterns WHERE pattern = ?1",
     [SQL_PATTERN_INSERT] = "INSERT INTO ktb_patterns(pattern) VALUES (?1)",

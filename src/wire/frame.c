@@ -89,13 +89,15 @@ int frame_next(struct frame_reader *r, struct frame *ret, struct err *err)
     if (len == 0)
         return err_set(err, ERR_BACKEND, "the peer does not speak the ktbatch protocol: it sent an empty frame");
     if (len > r->max)
-        return err_set(err, ERR_BACKEND, "the peer does not speak the ktbatch protocol: it sent a frame of %u bytes, at most %u are allowed here",
+        return err_set(err, ERR_BACKEND,
+                       "the peer does not speak the ktbatch protocol: it sent a frame of %u bytes, at most %u are allowed here",
                        (unsigned)len, (unsigned)r->max);
     if (there < WIRE_HEADER)
         return 0;
     unsigned type = p[LENGTH_SIZE];
     if (type == 0 || type >= FRAME_TYPES)
-        return err_set(err, ERR_BACKEND, "the peer does not speak the ktbatch protocol: it sent a frame of the unknown type %u", type);
+        return err_set(err, ERR_BACKEND, "the peer does not speak the ktbatch protocol: it sent a frame of the unknown type %u",
+                       type);
     if (there - LENGTH_SIZE < len)
         return 0;
     *ret = (struct frame){(enum frame_type)type, (const char *)p + WIRE_HEADER, len - 1};

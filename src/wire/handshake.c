@@ -100,7 +100,9 @@ int handshake_prove(struct handshake *h, const struct frame *challenge, const un
         return wrong_size(challenge, err);
     uint32_t version = get_version(challenge->body);
     if (version != WIRE_VERSION)
-        return err_set(err, ERR_BACKEND, "the worker speaks version %u of the session protocol, this ktbatch version %u: install the same release on both sides",
+        return err_set(err, ERR_BACKEND,
+                       "the worker speaks version %u of the session protocol, this ktbatch version %u: "
+                       "install the same release on both sides",
                        (unsigned)version, WIRE_VERSION);
     if (challenge->len != CHALLENGE_SIZE)
         return wrong_size(challenge, err);

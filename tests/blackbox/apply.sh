@@ -99,6 +99,7 @@ check_cubes text 5
 # resume changes policy, not tasks.
 run 0 ktbatch apply part.yaml --name pol --tasks 0
 run 2 ktbatch resume pol --set args.x=3
+has err 'its tasks cannot be changed'
 run 0 ktbatch resume pol -j 1 --set retries=1
 run 2 ktbatch resume nosuch
 has err 'pol-1'

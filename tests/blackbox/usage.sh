@@ -27,6 +27,9 @@ has err 'did you mean: ktbatch apply'
 run 2 ktbatch xyzzy
 has err 'there is no command xyzzy'
 run 2 ktbatch help aply
+has err 'did you mean: ktbatch help apply'
+run 2 ktbatch help xyzzy
+has err 'there is no command xyzzy; see: ktbatch --help'
 run 2 ktbatch --helo
 run 2 ktbatch apply --paralelism 3 x.yaml
 has err 'did you mean --parallelism?'

@@ -40,7 +40,8 @@ enum judgement judge(const char *text, size_t len, struct buf *line, char why[20
     json_t *v = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
     if (!v) {
         snprintf(why, 200, "%s", error.text);
-        bool cannot = strstr(why, "too big") || strstr(why, "overflow") || strstr(why, "duplicate") || strstr(why, "NUL byte in object key");
+        bool cannot = strstr(why, "too big") || strstr(why, "overflow") || strstr(why, "duplicate") ||
+                      strstr(why, "NUL byte in object key");
         return cannot ? NOT_JUDGED : JUDGED_BAD;
     }
     put(line, v);

@@ -8,15 +8,6 @@
 
 #include "unit/unit.h"
 
-static void test_iso8601(void **state)
-{
-    (void)state;
-    char text[CLOCK_TEXT_SIZE];
-    assert_string_equal(clock_iso8601(0, text), "1970-01-01T00:00:00.000Z");
-    assert_string_equal(clock_iso8601(INT64_C(1769860800123999), text), "2026-01-31T12:00:00.123Z");
-    assert_string_equal(clock_iso8601(INT64_C(951782400) * CLOCK_S, text), "2000-02-29T00:00:00.000Z");
-}
-
 static void test_span(void **state)
 {
     (void)state;
@@ -95,7 +86,7 @@ static void test_long_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_iso8601), cmocka_unit_test(test_span), cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_span), cmocka_unit_test(test_clocks),
         cmocka_unit_test(test_errors), cmocka_unit_test(test_long_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,8 @@ static void make_value(struct buf *b, int depth);
 
 static void make_string(struct buf *b)
 {
-    static const char *const pieces[] = {"a", "key", " ", "\xc3\xa9", "\xf0\x9f\x98\x80", "\\n", "\\u00e9", "\\ud83d\\ude00", "\\\"", "\\/"};
+    static const char *const pieces[] = {"a", "key", " ", "\xc3\xa9", "\xf0\x9f\x98\x80",
+                                         "\\n", "\\u00e9", "\\ud83d\\ude00", "\\\"", "\\/"};
     buf_add_char(b, '"');
     for (unsigned n = any(4); n > 0; n--)
         buf_add_str(b, pieces[any(ARRAY_LEN(pieces))]);
@@ -45,7 +46,8 @@ static void make_members(struct buf *b, int depth, bool object)
 
 static void make_value(struct buf *b, int depth)
 {
-    static const char *const scalars[] = {"0", "-1", "3.25", "1e3", "-2.5E-2", "9223372036854775807", "true", "false", "null", "\"\""};
+    static const char *const scalars[] = {"0", "-1", "3.25", "1e3", "-2.5E-2",
+                                          "9223372036854775807", "true", "false", "null", "\"\""};
     unsigned kind = any(depth > 4 ? 2 : 4);
     if (kind == 0)
         buf_add_str(b, scalars[any(ARRAY_LEN(scalars))]);

@@ -52,12 +52,12 @@ static void test_flags_become_sets_in_order(void **state)
     (void)state;
     struct options o;
     struct err err;
-    assert_int_equal(parse(&o, &err, ALL, WORDS("apply", "--parallelism", "4", "--set", "parallelism=5", "-j6", "--backend", "true",
-                                                "--timeout=5m", "f")), 0);
+    assert_int_equal(parse(&o, &err, ALL, WORDS("apply", "--parallelism", "4", "--set", "parallelism=5", "-j6",
+                                                "--backend", "true", "--timeout=5m", "f")), 0);
     static const char *const sets[] = {"parallelism=4", "parallelism=5", "parallelism=6", "backend=\"true\"", "timeout=\"5m\""};
-    assert_int_equal(o.n_sets, (int)ARRAY_LEN(sets));
-    for (int i = 0; i < o.n_sets; i++)
-        assert_string_equal(o.sets[i], sets[i]);
+    assert_int_equal(o.sets.n, (int)ARRAY_LEN(sets));
+    for (int i = 0; i < o.sets.n; i++)
+        assert_string_equal(o.sets.list[i], sets[i]);
     options_done(&o);
 }
 

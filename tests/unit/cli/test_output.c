@@ -40,7 +40,8 @@ static void fill_some(struct output *o)
     output_column(o, "args");
     output_column(o, "name");
     output_column(o, "real");
-    output_row(o, (struct output_cell[]){cell_int(0), cell_json(slice_str("{\"x\": 3.10}")), cell_text("a,\"b\""), cell_real(0.1)});
+    output_row(o, (struct output_cell[]){cell_int(0), cell_json(slice_str("{\"x\": 3.10}")), cell_text("a,\"b\""),
+                                         cell_real(0.1)});
     output_row(o, (struct output_cell[]){cell_int(10), cell_json(slice_str("[1]")), cell_text("two\nlines\x1b[31m"), {OUT_NULL}});
 }
 
@@ -80,7 +81,8 @@ static void test_json(void **state)
                    "{\"version\":1,\"items\":[\n{\"task\":0,\"args\":{\"x\":3.10},\"name\":\"a,\\\"b\\\"\",\"real\":0.1},\n"
                    "{\"task\":10,\"args\":[1],\"name\":\"two\\nlines\\u001b[31m\",\"real\":null}\n]}\n");
     assert_written(OUTPUT_JSON, fill_columns_alone, "{\"version\":1,\"items\":[]}\n");
-    assert_written(OUTPUT_JSON, fill_member, "{\"version\":1,\"tasks\":1000000000000,\"items\":[\n{\"a\":\"\xef\xbf\xbd\"}\n]}\n");
+    assert_written(OUTPUT_JSON, fill_member,
+                   "{\"version\":1,\"tasks\":1000000000000,\"items\":[\n{\"a\":\"\xef\xbf\xbd\"}\n]}\n");
 }
 
 static void test_jsonl(void **state)

@@ -173,7 +173,8 @@ static void test_failures_and_retries(void **state)
     CLEANUP_FREE char *path = mem_printf("%s/results/cubes-1/failed.jsonl", folder);
     CLEANUP_BUF struct buf text = {0};
     OK(file_read(path, 1 << 20, &text, &ok_err));
-    assert_non_null(strstr(buf_cstr(&text), "{\"task\":5,\"args\":{\"x\":6},\"error\":{\"class\":\"error\",\"message\":\"divisible\"}}\n"));
+    assert_non_null(strstr(buf_cstr(&text),
+                           "{\"task\":5,\"args\":{\"x\":6},\"error\":{\"class\":\"error\",\"message\":\"divisible\"}}\n"));
     assert_non_null(strstr(messages, ": error: divisible (it will be tried again)"));
     peer_stop(p);
 }
@@ -441,7 +442,8 @@ static void test_command_results(void **state)
 {
     (void)state;
     struct peer *p = start_peer(&(struct peer_script){0});
-    run_ok("task: {command: [echo, \"${x}\"], result: number}\nargs: {x: [\"1.50\", abc, nan, \"+2\"]}\nretries: 0\nbackend: fake\n", p);
+    run_ok("task: {command: [echo, \"${x}\"], result: number}\n"
+           "args: {x: [\"1.50\", abc, nan, \"+2\"]}\nretries: 0\nbackend: fake\n", p);
     expect("select task, result, error from cubes order by task",
            "0|1.5|\n1||result: number, but stdout is \"abc\"\n2|nan|\n3|2|\n");
     peer_stop(p);
@@ -605,6 +607,7 @@ static void test_rows_of_all(void **state)
 
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN); /* as dispatch.h asks */
     const struct CMUnitTest tests[] = {
         STATE_TEST(test_cubes),
         STATE_TEST(test_one_shot),

@@ -368,8 +368,8 @@ static void test_limits(void **state)
     repeat(&b, "1,", 1000001);
     buf_add_str(&b, "]}\ntask: {command: [echo, \"${x}\"]}\n");
     expect_text_problem(buf_cstr(&b), b.len,
-                        "f:1:2000002: more than 1000000 values, counting what aliases stand for; a long list of arguments belongs in a "
-                        "file: {lines: FILE}\n");
+                        "f:1:2000002: more than 1000000 values, counting what aliases stand for; a long list of arguments "
+                        "belongs in a file: {lines: FILE}\n");
 }
 
 static void test_many_problems(void **state)
@@ -423,7 +423,8 @@ static void test_identity(void **state)
     static const char first[] = "task: {command: [echo, \"${x}\"]}\nargs: {x: {range: [0, 1, 0.5]}}\n";
     static const char *const same[] = {
         "# a comment\nargs:\n  x:\n    range: {from: 0.0, to: 1, step: 0.50}\ntask:\n  command: echo ${x}\n",
-        "name: other\nparallelism: 7\nretries: 3\nenv: {A: b}\ntask: {command: [echo, \"${x}\"]}\nargs: {x: {range: [0, 1, 0.5]}}\n",
+        "name: other\nparallelism: 7\nretries: 3\nenv: {A: b}\ntask: {command: [echo, \"${x}\"]}\n"
+        "args: {x: {range: [0, 1, 0.5]}}\n",
         "task: {command: [echo, \"${x}\"]}\nargs: {x: {range: [0, 1.2, 0.5]}}\n",
     };
     static const char *const other[] = {
@@ -445,16 +446,6 @@ static void test_identity(void **state)
         job_free(again);
     }
     job_free(job);
-}
-
-static void test_policy_only(void **state)
-{
-    (void)state;
-    static const char *const sets[] = {"args.x=5", "parallelism=3", "task.command=ls"};
-    static const char text[] = "task: {command: [echo, \"${x}\"]}\nargs: {x: 1}\n";
-    expect_problem(&(struct jobfile_source){.path = "f", .text = text, .text_len = strlen(text), .sets = sets, .n_sets = 3, .policy_only = true},
-                   "--set args.x: a run that has begun keeps its task and arguments; only policy and place can change\n"
-                   "--set task.command: a run that has begun keeps its task and arguments; only policy and place can change\n");
 }
 
 static void test_parallelism_default(void **state)
@@ -539,10 +530,17 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_valid),           cmocka_unit_test(test_invalid),     cmocka_unit_test(test_files),
-        cmocka_unit_test(test_bytes),           cmocka_unit_test(test_limits),      cmocka_unit_test(test_many_problems),
-        cmocka_unit_test(test_standard_input),  cmocka_unit_test(test_identity),    cmocka_unit_test(test_policy_only),
-        cmocka_unit_test(test_parallelism_default), cmocka_unit_test(test_may_retry), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_valid),
+        cmocka_unit_test(test_invalid),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_many_problems),
+        cmocka_unit_test(test_standard_input),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_parallelism_default),
+        cmocka_unit_test(test_may_retry),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_durations),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

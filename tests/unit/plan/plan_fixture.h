@@ -20,7 +20,8 @@ struct fixture {
 static inline void fixture_load(struct fixture *f, const char *yaml, const char *folder, const struct plan_source *source)
 {
     struct problems problems = {0};
-    struct jobfile_source from = {.path = "test.yaml", .text = yaml, .text_len = strlen(yaml), .folder = folder, .skip_lookup = true};
+    struct jobfile_source from = {.path = "test.yaml", .text = yaml, .text_len = strlen(yaml), .folder = folder,
+                                  .skip_lookup = true};
     *f = (struct fixture){0};
     f->job = jobfile_load(&from, &problems);
     if (f->job)

@@ -36,7 +36,8 @@ static void test_results_come_back(void **ctx)
 {
     static const char *const values[] = {
         "0", "-1", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "123456789012345678901234567890",
-        "-0", "0.1", "-2.5e-300", "1e999", "true", "false", "null", "\"\"", "\"a\\\"b\\n\"", "\"é 😀\"", "\"12\"", "\"a\\u0000b\"",
+        "-0", "0.1", "-2.5e-300", "1e999", "true", "false", "null",
+        "\"\"", "\"a\\\"b\\n\"", "\"é 😀\"", "\"12\"", "\"a\\u0000b\"",
         "[]", "[1,2.50,\"x\"]", "{}", "{\"a\":{\"b\":1e3}}",
     };
     const int n = ARRAY_LEN(values);
@@ -79,10 +80,18 @@ static void test_settled_twice(void **ctx)
     assert_int_equal(commit_ends(state, &run, ends, 100, &err), -1);
     assert_non_null(strstr(err.text, "settled already"));
     assert_int_equal(commit_ends(state, &run, &ends[40], 1, &err), -1);
+    /* Done is not made failed, nor failed done, nor either queued again. */
+    commit_end(state, &run, bad_end(&run, 200, 1, OUTCOME_ERROR, "no", true));
+    struct attempt_end again[] = {bad_end(&run, 40, 2, OUTCOME_ERROR, "no", true),
+                                  bad_end(&run, 40, 2, OUTCOME_ERROR, "no", false),
+                                  bad_end(&run, 200, 2, OUTCOME_ERROR, "no", false), good_end(&run, 200, "2")};
+    for (size_t i = 0; i < ARRAY_LEN(again); i++)
+        assert_int_equal(commit_ends(state, &run, &again[i], 1, &err), -1);
     /* Nothing of such a batch is in. */
-    assert_query(state, "SELECT task, result FROM many", "40|1\n");
-    assert_query(state, "SELECT done FROM runs", "1\n");
+    assert_query(state, "SELECT task, state, result, attempts FROM many", "40|done|1|1\n200|failed||1\n");
+    assert_query(state, "SELECT done, failed FROM runs", "1|1\n");
     assert_int_equal(run.done, 1);
+    assert_int_equal(run.failed, 1);
     close_run(state, &run, lock);
 }
 
@@ -313,7 +322,8 @@ static void test_kill_creation(void **ctx)
         struct run_info run = make_run(state, "small", SMALL, &lock);
         assert_query(state, "PRAGMA integrity_check", "ok\n");
         close_run(state, &run, lock);
-        for (const char *const *suffix = (const char *const[]){"", "-wal", "-shm", "-journal", "-lock", NULL}; *suffix; suffix++) {
+        static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", "-lock", NULL};
+        for (const char *const *suffix = suffixes; *suffix; suffix++) {
             char *name = mem_printf("%s%s", db_file, *suffix);
             assert_int_equal(path_remove(name, &err), 0);
             free(name);

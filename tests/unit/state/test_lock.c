@@ -185,13 +185,6 @@ static void test_moves(void **ctx)
     assert_true(run_state_may(RUN_INTERRUPTED, RUN_RUNNING));
     assert_false(run_state_may(RUN_DONE, RUN_RUNNING));
     assert_false(run_state_may(RUN_DONE, RUN_CANCELLED));
-    assert_true(task_state_may(TASK_QUEUED, TASK_DONE));
-    assert_false(task_state_may(TASK_DONE, TASK_FAILED));
-    assert_false(task_state_may(TASK_FAILED, TASK_DONE));
-    for (int s = 0; s < TASK_STATES; s++) {
-        assert_non_null(task_state_names[s]);
-        assert_int_equal(task_state_settled((enum task_state)s), s != TASK_QUEUED && s != TASK_RUNNING);
-    }
 }
 
 int main(void)

@@ -150,7 +150,9 @@ static void test_all_runs(void **ctx)
     (void)ctx;
     struct state *state = open_state(STATE_CREATE);
     struct run_info first = done_run(state, "sweep", COMMAND "args: {x: [1, 2], y: 0}\n");
-    struct run_info second = done_run(state, "sweep", "task: {command: [echo, '${X}', '${y}', '${z}']}\nargs: {y: {range: [0.5, 1, 0.5]}, X: q, z: 9}\n");
+    struct run_info second = done_run(state, "sweep",
+                                      "task: {command: [echo, '${X}', '${y}', '${z}']}\n"
+                                      "args: {y: {range: [0.5, 1, 0.5]}, X: q, z: 9}\n");
     assert_query(state, "SELECT run, task, x, y, z FROM sweep_all",
                  "sweep-1|0|1|0|\nsweep-1|1|2|0|\nsweep-2|0|q|0.5|9\nsweep-2|1|q|1.0|9\n");
     run_info_done(&first);

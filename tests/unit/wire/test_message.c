@@ -151,7 +151,8 @@ static void test_failed(void **state)
     for (int o = OUTCOME_ERROR; o < OUTCOME_COUNT; o++) {
         CLEANUP_BUF struct buf b = {0};
         struct message_failed got;
-        message_failed_add(&b, &(struct message_failed){9, 3, 77, 12, (enum outcome)o, 127, slice_str("no \"x\"\t\xf0\x9f\x98\x80")});
+        message_failed_add(&b, &(struct message_failed){9, 3, 77, 12, (enum outcome)o, 127,
+                                                         slice_str("no \"x\"\t\xf0\x9f\x98\x80")});
         struct frame f = only_frame(&b, FRAME_FAILED);
         assert_int_equal(message_failed_read(&f, &got, &texts, &err), 0);
         assert_int_equal(got.task, 9);
@@ -356,7 +357,8 @@ static void test_others_may_write_differently(void **state)
         {FRAME_TASKS, "{\"items\":[],\"attempt\":1,\"first\":0}"},
         {FRAME_RESULTS, "{\"items\":[ 1 , 2 ],\"at\":0,\"attempt\":1,\"first\":0,\"more\":null}"},
         {FRAME_RESULTS, "{\"items\":[],\"at\":0,\"attempt\":1,\"first\":0}"},
-        {FRAME_SETUP, "{\"command\":true,\"run\":\"a-1\",\"timeout\":0,\"tasks\":0,\"cwd\":null,\"env\":null,\"names\":null,\"object\":null}"},
+        {FRAME_SETUP,
+         "{\"command\":true,\"run\":\"a-1\",\"timeout\":0,\"tasks\":0,\"cwd\":null,\"env\":null,\"names\":null,\"object\":null}"},
         {FRAME_SETUP, "{\"command\":true,\"run\":\"a-1\",\"timeout\":0,\"tasks\":0,\"cwd\":\"\",\"digest\":\"\"}"},
         {FRAME_PROGRESS, "{\"task\":1,\"fraction\":1}"},
         {FRAME_PROGRESS, "{\"task\":1,\"fraction\":5e-1,\"text\":null}"},

@@ -1,12 +1,9 @@
 # The worker: its parts, and the real program as a runner sees it.
 if HAVE_CMOCKA
-WORKER_TESTS = %D%/test_worker %D%/test_own_memory %D%/test_channel %D%/test_task_api %D%/test_sessions %D%/test_functions %D%/test_commands %D%/test_ends
-WORKER_RUNNER = %D%/runner.c %D%/runner.h
+WORKER_TESTS = %D%/test_own_memory %D%/test_channel %D%/test_task_api %D%/test_sessions %D%/test_functions %D%/test_commands %D%/test_ends
+WORKER_CLIENT = %D%/client.c %D%/client.h
 check_PROGRAMS += $(WORKER_TESTS)
 TESTS += $(WORKER_TESTS)
-%C%_test_worker_SOURCES = %D%/test_worker.c %D%/client.c %D%/client.h
-%C%_test_worker_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-%C%_test_worker_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
 %C%_test_own_memory_SOURCES = %D%/test_own_memory.c
 %C%_test_own_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_own_memory_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)
@@ -17,16 +14,16 @@ TESTS += $(WORKER_TESTS)
 %C%_test_task_api_SOURCES = %D%/test_task_api.c
 %C%_test_task_api_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_task_api_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)
-%C%_test_sessions_SOURCES = %D%/test_sessions.c $(WORKER_RUNNER)
+%C%_test_sessions_SOURCES = %D%/test_sessions.c $(WORKER_CLIENT)
 %C%_test_sessions_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-%C%_test_sessions_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
-%C%_test_functions_SOURCES = %D%/test_functions.c $(WORKER_RUNNER)
+%C%_test_sessions_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)
+%C%_test_functions_SOURCES = %D%/test_functions.c $(WORKER_CLIENT)
 %C%_test_functions_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-%C%_test_functions_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
-%C%_test_commands_SOURCES = %D%/test_commands.c $(WORKER_RUNNER)
+%C%_test_functions_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)
+%C%_test_commands_SOURCES = %D%/test_commands.c $(WORKER_CLIENT)
 %C%_test_commands_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-%C%_test_commands_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
-%C%_test_ends_SOURCES = %D%/test_ends.c $(WORKER_RUNNER)
+%C%_test_commands_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)
+%C%_test_ends_SOURCES = %D%/test_ends.c $(WORKER_CLIENT)
 %C%_test_ends_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-%C%_test_ends_LDADD = $(LIBS_WIRE) $(CMOCKA_LIBS)
+%C%_test_ends_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)
 endif

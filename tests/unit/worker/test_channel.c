@@ -147,7 +147,8 @@ static void records_through_a_small_ring(void **state)
         struct channel_place place = start_executor(c);
         memset(bytes, 'r', sizeof bytes);
         for (uint32_t i = 0; i < RECORDS; i++)
-            channel_put_record(&place, (struct record){.len = i * 31, .kind = RECORD_OUTPUT, .at = i}, (struct slice){bytes, i * 31});
+            channel_put_record(&place, (struct record){.len = i * 31, .kind = RECORD_OUTPUT, .at = i},
+                               (struct slice){bytes, i * 31});
         channel_nudge(&place);
         _exit(0);
     }
@@ -203,8 +204,12 @@ static void scribbling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(items_come_in_order), cmocka_unit_test(a_later_executor_goes_on), cmocka_unit_test(the_ring_wraps),
-        cmocka_unit_test(full_is_full),        cmocka_unit_test(a_limit_stops_it),         cmocka_unit_test(records_through_a_small_ring),
+        cmocka_unit_test(items_come_in_order),
+        cmocka_unit_test(a_later_executor_goes_on),
+        cmocka_unit_test(the_ring_wraps),
+        cmocka_unit_test(full_is_full),
+        cmocka_unit_test(a_limit_stops_it),
+        cmocka_unit_test(records_through_a_small_ring),
         cmocka_unit_test(scribbling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,14 +1,15 @@
 /* Commands: results, output, every way to end, what they leave behind. */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/mem.h"
-#include "runner.h"
+#include "children.h"
+#include "client.h"
+#include "process.h"
 #include "unit/unit.h"
 
 static const struct client_setup plain = {0};
@@ -29,7 +30,8 @@ static void in_order_one_at_a_time(void **state)
     open_commands(&c, &w, &plain);
     client_command(&c, 0, "echo one");
     client_sh(&c, 1, "printf a; printf b >&2; printf c; cat");
-    client_tasks(&c, 2, 1, "{\"argv\":[\"printf\",\"%s|\",\"two words\",\"$HOME `id`\",\"\\u00e4\"]},{\"argv\":[\"true\"],\"env\":{}}");
+    client_tasks(&c, 2, 1, "{\"argv\":[\"printf\",\"%s|\",\"two words\",\"$HOME `id`\",\"\\u00e4\"]},"
+                           "{\"argv\":[\"true\"],\"env\":{}}");
     client_answers(&c, 4);
     client_expect(&c, "out 0 one\\n");
     client_expect(&c, "ok 0 1 null");
@@ -48,7 +50,8 @@ static void folder_environment_and_signals(void **state)
     (void)state;
     worker_start(&w, 0);
     open_commands(&c, &w, &(struct client_setup){.env = "{\"A\":\"session\",\"B\":\"session\"}", .cwd = "/usr"});
-    client_tasks(&c, 8, 3, "{\"argv\":[\"sh\",\"-c\",\"pwd; echo $A $B; echo $KTBATCH_RUN $KTBATCH_TASK $KTBATCH_ATTEMPT\"],\"env\":{\"B\":\"task\"}}");
+    client_tasks(&c, 8, 3, "{\"argv\":[\"sh\",\"-c\",\"pwd; echo $A $B; echo $KTBATCH_RUN $KTBATCH_TASK $KTBATCH_ATTEMPT\"],"
+                           "\"env\":{\"B\":\"task\"}}");
     /* Of the ignored ones the first 31 count: the next are libc's own. */
     client_sh(&c, 9, "awk '/^SigBlk/ {print $2} /^SigIgn/ {print substr($2, 10)}' /proc/self/status; ls /proc/self/fd | wc -l");
     client_answers(&c, 2);
@@ -166,21 +169,50 @@ static void what_is_left_behind_is_killed(void **state)
     client_sh(&c, 1, away);
     client_sh(&c, 2, nested);
     client_sh(&c, 3, hidden);
-    client_sh(&c, 4, "sleep 0.02 & echo last");
-    client_answers(&c, 5);
+    client_sh(&c, 4, "sleep 1000 & exit 0"); /* these two have our pipe still */
+    client_sh(&c, 5, "setsid sleep 1000 & sleep 0.1");
+    client_sh(&c, 6, "sleep 0.02 & echo last");
+    client_answers(&c, 7);
     client_expect(&c, "failed 0 1 error 0 left 1 process behind: sleep (killed)");
     client_expect(&c, "failed 1 1 error 0 left 1 process behind: sleep (killed)");
     client_expect(&c, "failed 2 1 error 0 left *");
     client_expect(&c, "failed 3 1 error 0 left 1 process behind*");
-    client_expect(&c, "out 4 last\\n");
-    client_expect(&c, "ok 4 1 null"); /* it went by itself within the grace */
+    client_expect(&c, "failed 4 1 error 0 left 1 process behind: sleep (killed)");
+    client_expect(&c, "failed 5 1 error 0 left 1 process behind: sleep (killed)");
+    client_expect(&c, "out 6 last\\n");
+    client_expect(&c, "ok 6 1 null"); /* it went by itself within the grace */
     wait_gone(wait_pid(temp_path("group")));
     wait_gone(wait_pid(temp_path("away")));
     wait_gone(wait_pid(temp_path("nested")));
+    /* It has no environment, which is not to be taken for one that it does not have yet: nobody waits for that. */
+    CLEANUP_BUF struct buf mark = {0};
+    assert_int_equal(process_variable(wait_pid(temp_path("hidden")), CHILD_MARK, &mark), 0);
     client_finish(&c);
     client_close(&c);
     assert_int_equal(worker_wait(&w), 0);
     wait_gone(wait_pid(temp_path("hidden"))); /* not to be told from others' while tasks run; it ends with the worker */
+}
+
+/* One that is between two programs when it is looked at is not overlooked. */
+static void one_that_is_just_starting_is_left_behind_too(void **state)
+{
+    enum { TASKS = 5 };
+    struct worker w;
+    struct client c;
+    char line[80];
+    (void)state;
+    worker_start(&w, 0);
+    open_commands(&c, &w, &plain);
+    for (int i = 0; i < TASKS; i++)
+        client_sh(&c, i, "setsid sleep 1000 $(yes 0 | head -n 100000) >/dev/null 2>&1 &"); /* many words: a slow exec */
+    client_answers(&c, TASKS);
+    for (int i = 0; i < TASKS; i++) {
+        snprintf(line, sizeof line, "failed %d 1 error 0 left 1 process behind: *", i);
+        client_expect(&c, line);
+    }
+    client_finish(&c);
+    client_close(&c);
+    assert_int_equal(worker_wait(&w), 0);
 }
 
 static void two_sessions_do_not_touch_each_others_processes(void **state)
@@ -268,16 +300,17 @@ static void drop_of_commands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_order_one_at_a_time),
-        cmocka_unit_test(folder_environment_and_signals),
-        cmocka_unit_test(path_is_that_of_the_command),
-        cmocka_unit_test(what_cannot_be_run),
-        cmocka_unit_test(every_way_to_end),
-        cmocka_unit_test(what_is_left_behind_is_killed),
-        cmocka_unit_test(two_sessions_do_not_touch_each_others_processes),
-        cmocka_unit_test(output_is_whole_and_does_not_pile_up),
-        cmocka_unit_test(a_runner_that_does_not_read),
-        cmocka_unit_test(drop_of_commands),
+        WORKER_TEST(in_order_one_at_a_time),
+        WORKER_TEST(folder_environment_and_signals),
+        WORKER_TEST(path_is_that_of_the_command),
+        WORKER_TEST(what_cannot_be_run),
+        WORKER_TEST(every_way_to_end),
+        WORKER_TEST(what_is_left_behind_is_killed),
+        WORKER_TEST(one_that_is_just_starting_is_left_behind_too),
+        WORKER_TEST(two_sessions_do_not_touch_each_others_processes),
+        WORKER_TEST(output_is_whole_and_does_not_pile_up),
+        WORKER_TEST(a_runner_that_does_not_read),
+        WORKER_TEST(drop_of_commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,9 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "runner.h"
+#include "client.h"
 #include "unit/unit.h"
 
 /* A session of a function and one of a command, both at work; their processes. */
@@ -104,22 +103,34 @@ static void the_runner_says_stop(void **state)
     assert_int_equal(worker_stop(&s.w), 1);
 }
 
-static void one_session_and_its_runner_vanishes(void **state)
+/* The only session's runner closes or says STOP, while a function runs or a command with a child. */
+static void one_session_whose_runner_goes(void **state)
 {
-    struct worker w;
-    struct client c;
     CLEANUP_FREE char *item = mem_printf("[\"%s\",600000]", temp_path("lonely"));
+    CLEANUP_FREE char *script = mem_printf("sleep 1000 & echo $! >%s; wait", temp_path("lonely"));
     (void)state;
-    worker_start(&w, 0);
-    client_open(&c, &w);
-    client_setup(&c, &(struct client_setup){.function = "faulty.pid", .names = "[\"file\",\"ms\"]"});
-    client_tasks(&c, 0, 1, item);
-    pid_t executor = wait_pid(temp_path("lonely"));
-    close(c.fd);
-    c.fd = -1;
-    assert_int_equal(worker_wait(&w), 1);
-    wait_gone(executor);
-    client_close(&c);
+    for (int i = 0; i < 4; i++) {
+        bool is_command = i / 2, stops = i % 2;
+        struct worker w;
+        struct client c;
+        unlink(temp_path("lonely"));
+        worker_start(&w, 0);
+        client_open(&c, &w);
+        client_setup(&c, is_command ? &(struct client_setup){0}
+                                    : &(struct client_setup){.function = "faulty.pid", .names = "[\"file\",\"ms\"]"});
+        if (is_command)
+            client_sh(&c, 0, script);
+        else
+            client_tasks(&c, 0, 1, item);
+        pid_t busy = wait_pid(temp_path("lonely"));
+        if (stops)
+            client_say(&c, FRAME_STOP);
+        else
+            shutdown(c.fd, SHUT_RDWR);
+        assert_int_equal(worker_wait(&w), 1);
+        wait_gone(busy);
+        client_close(&c);
+    }
 }
 
 static int run_worker(const char *const *args)
@@ -165,12 +176,12 @@ static void wrong_usage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_parent_goes_away),
-        cmocka_unit_test(told_to_end),
-        cmocka_unit_test(the_supervisor_is_killed),
-        cmocka_unit_test(the_runner_closes),
-        cmocka_unit_test(the_runner_says_stop),
-        cmocka_unit_test(one_session_and_its_runner_vanishes),
+        WORKER_TEST(the_parent_goes_away),
+        WORKER_TEST(told_to_end),
+        WORKER_TEST(the_supervisor_is_killed),
+        WORKER_TEST(the_runner_closes),
+        WORKER_TEST(the_runner_says_stop),
+        WORKER_TEST(one_session_whose_runner_goes),
         cmocka_unit_test(wrong_usage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,10 @@
 /* Functions of task libraries, streamed and one-shot: right answers, and every way to go wrong. */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "runner.h"
+#include "client.h"
 #include "unit/unit.h"
 
 static const struct client_setup cubes = {.function = "power_op.power", .object = "{\"y\":3}", .names = "[\"x\"]"};
@@ -68,7 +66,8 @@ static void arguments_and_results_of_every_kind(void **state)
     client_open(&c, &w);
     client_setup(&c, &(struct client_setup){.function = "faulty.all_kinds",
                                             .names = "[\"n\",\"list\",\"map\",\"text\",\"x\",\"yes\",\"large\"]"});
-    client_tasks(&c, 7, 1, "[1,[2,3,\"a\"],{\"m\":4},\"\\u00e4\\\"\",5,true,18446744073709551615],[1,[],{},\"\",\"no\",1,0],[\"n\"],{\"a\":1},7");
+    client_tasks(&c, 7, 1, "[1,[2,3,\"a\"],{\"m\":4},\"\\u00e4\\\"\",5,true,18446744073709551615],"
+                           "[1,[],{},\"\",\"no\",1,0],[\"n\"],{\"a\":1},7");
     client_answers(&c, 5);
     client_expect(&c, "failed 7 1 error 0 the result is no JSON: wrong at byte *"); /* it puts the quote in as it is */
     client_expect(&c, "failed 8 1 error 0 argument \"x\" is \"no\", not a number");
@@ -77,7 +76,8 @@ static void arguments_and_results_of_every_kind(void **state)
     client_expect(&c, "failed 11 1 error 0 *");
     client_tasks(&c, 12, 1, "[1,[2,3,\"a\"],{\"m\":4},\"\\u00e4\",5,true,18446744073709551615]");
     client_answers(&c, 6);
-    client_expect(&c, "ok 12 1 {\"sum\":10,\"text\":\"\xc3\xa4\",\"half\":2.5,\"yes\":true,\"large\":18446744073709551615,\"task\":12}");
+    client_expect(&c, "ok 12 1 {\"sum\":10,\"text\":\"\xc3\xa4\",\"half\":2.5,\"yes\":true,"
+                       "\"large\":18446744073709551615,\"task\":12}");
     client_finish(&c);
     client_close(&c);
 
@@ -92,36 +92,42 @@ static void arguments_and_results_of_every_kind(void **state)
 
     client_open(&c, &w);
     client_setup(&c, &(struct client_setup){.function = "faulty.echo", .names = "[\"v\"]"});
-    client_tasks(&c, 0, 1, "[3.10],[123456789012345678901234567890],[{\"a\":[1,null]}],[\"\\ud83d\\ude00\"],[]");
-    client_answers(&c, 5);
+    client_tasks(&c, 0, 1, "[3.10],[123456789012345678901234567890],[{\"a\":[1,null]}],[\"\\ud83d\\ude00\"],[],"
+                           "[[1, 2]],[18446744073709551615]");
+    client_answers(&c, 7);
     client_expect(&c, "ok 0 1 3.10");
     client_expect(&c, "ok 1 1 123456789012345678901234567890");
     client_expect(&c, "ok 2 1 {\"a\":[1,null]}");
     client_expect(&c, "failed 4 1 error 0 *");
+    client_expect(&c, "ok 5 1 [1,2]");
+    client_expect(&c, "ok 6 1 18446744073709551615");
     client_finish(&c);
     client_close(&c);
     worker_stop(&w);
 }
 
-/* What each fault is answered with, one-shot or streamed. */
+/* What each item is answered with, one-shot or streamed. */
 static const struct {
-    const char *how, *answer;
+    const char *item, *answer;
 } faults[] = {
-    {"segv", "failed %d 1 signal 11 SIGSEGV*"},
-    {"abort", "failed %d 1 signal 6 SIGABRT*"},
-    {"exit", "failed %d 1 exit 3 called exit(3)"},
-    {"loop", "failed %d 1 timeout 0 ran longer than 300 ms and was killed"},
-    {"close", "failed %d 1 error 0 closed its standard output or error"},
-    {"close-all", "failed %d 1 *"},
-    {"child", "failed %d 1 error 0 left 1 process behind: *(killed)"},
-    {"child-crash", "failed %d 1 signal 6 SIGABRT*"},
-    {"scribble", "failed %d 1 *"},
-    {"error", "failed %d 1 error 0 boom"},
-    {"nothing", "failed %d 1 error 0 the function returned without a result*"},
-    {"bad-json", "failed %d 1 error 0 the result is no JSON*"},
-    {"nan", "ok %d 1 \"nan\""},
-    {"no such way", "failed %d 1 error 0 no such way to go wrong"},
-    {"flaky", "failed %d 1 error 0 not yet"},
+    {"[\"ok\"]", "ok %d 1 \"ok\""},
+    {"[\"segv\"]", "failed %d 1 signal 11 SIGSEGV*"},
+    {"[\"abort\"]", "failed %d 1 signal 6 SIGABRT*"},
+    {"[\"exit\"]", "failed %d 1 exit 3 called exit(3)"},
+    {"[\"loop\"]", "failed %d 1 timeout 0 ran longer than 300 ms and was killed"},
+    {"[\"close\"]", "failed %d 1 error 0 closed its standard output or error"},
+    {"[\"close-all\"]", "failed %d 1 *"},
+    {"[\"child\"]", "failed %d 1 error 0 left 1 process behind: *(killed)"},
+    {"[\"child-crash\"]", "failed %d 1 signal 6 SIGABRT*"},
+    {"[\"scribble\"]", "failed %d 1 *"},
+    {"[\"error\"]", "failed %d 1 error 0 boom"},
+    {"[\"nothing\"]", "failed %d 1 error 0 the function returned without a result*"},
+    {"[\"bad-json\"]", "failed %d 1 error 0 the result is no JSON*"},
+    {"[\"nan\"]", "ok %d 1 \"nan\""},
+    {"[\"no such way\"]", "failed %d 1 error 0 no such way to go wrong"},
+    {"[\"flaky\"]", "failed %d 1 error 0 not yet"},
+    {"[7]", "failed %d 1 error 0 argument \"how\" is 7, not a string"},
+    {"[]", "failed %d 1 error 0 no argument \"how\""},
 };
 
 static void expect_fault(struct client *c, size_t i, int task)
@@ -139,30 +145,41 @@ static void expect_fault(struct client *c, size_t i, int task)
     client_expect(c, line);
 }
 
+/* All in one message, and then each when the one before has been answered. */
 static void each_fault_fails_one_task_of_a_stream(void **state)
 {
     struct worker w;
-    struct client c;
     CLEANUP_BUF struct buf items = {0};
     char line[64];
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
-        buf_printf(&items, "%s[\"ok\"],[\"%s\"],[\"ok\"]", i ? "," : "", faults[i].how);
-    worker_start(&w, 0);
-    client_open(&c, &w);
-    client_setup(&c, &faulty);
-    client_tasks(&c, 0, 1, buf_cstr(&items));
-    client_answers(&c, 3 * ARRAY_LEN(faults));
-    for (int i = 0; i < (int)ARRAY_LEN(faults); i++) {
-        expect_fault(&c, (size_t)i, 3 * i + 1);
-        snprintf(line, sizeof line, "ok %d 1 \"ok\"", 3 * i);
-        client_expect(&c, line);
-        snprintf(line, sizeof line, "ok %d 1 \"ok\"", 3 * i + 2);
-        client_expect(&c, line);
+    worker_start(&w, 1);
+    for (int alone = 0; alone < 2; alone++) {
+        struct client c;
+        client_open(&c, &w);
+        client_setup(&c, &faulty);
+        for (int i = 0; i < (int)ARRAY_LEN(faults); i++) {
+            buf_printf(&items, "%s[\"ok\"],%s,[\"ok\"]", items.len ? "," : "", faults[i].item);
+            if (alone) {
+                client_tasks(&c, 3 * i, 1, buf_cstr(&items));
+                client_answers(&c, 3 * i + 3);
+                buf_clear(&items);
+            }
+        }
+        if (!alone)
+            client_tasks(&c, 0, 1, buf_cstr(&items));
+        buf_clear(&items);
+        client_answers(&c, 3 * ARRAY_LEN(faults));
+        for (int i = 0; i < (int)ARRAY_LEN(faults); i++) {
+            expect_fault(&c, (size_t)i, 3 * i + 1);
+            snprintf(line, sizeof line, "ok %d 1 \"ok\"", 3 * i);
+            client_expect(&c, line);
+            snprintf(line, sizeof line, "ok %d 1 \"ok\"", 3 * i + 2);
+            client_expect(&c, line);
+        }
+        client_finish(&c);
+        client_close(&c);
     }
-    client_finish(&c);
-    client_close(&c);
-    assert_int_equal(worker_wait(&w), 0);
+    worker_stop(&w);
 }
 
 static void each_fault_of_a_one_shot_task(void **state)
@@ -173,12 +190,10 @@ static void each_fault_of_a_one_shot_task(void **state)
     for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
         struct client c;
         struct client_setup setup = faulty;
-        char item[32];
         setup.tasks = 1;
         client_open(&c, &w);
         client_setup(&c, &setup);
-        snprintf(item, sizeof item, "[\"%s\"]", faults[i].how);
-        client_tasks(&c, (int)i, 1, item);
+        client_tasks(&c, (int)i, 1, faults[i].item);
         client_answers(&c, 1);
         expect_fault(&c, i, (int)i);
         client_finish(&c);
@@ -187,16 +202,27 @@ static void each_fault_of_a_one_shot_task(void **state)
     worker_stop(&w);
 }
 
-static void check_output(struct client *c)
+static const char *const printing[] = {"[\"print\"]", "[\"ok\"]", "[\"print-crash\"]", "[\"ok\"]", "[\"print\"]"};
+
+/* What is said of the tasks above, whoever hears it. */
+static void check_output(const struct buf *said)
 {
-    client_expect(c, "out 0 out of task 0\\n");
-    client_expect(c, "err 0 err of task 0\\n");
-    client_expect(c, "ok 0 1 \"print\"");
-    client_expect(c, "out 2 last words of task 2");
-    client_expect(c, "failed 2 1 signal 6 *");
-    client_expect(c, "out 3 out of task 3\\n");
-    assert_true(strstr(buf_cstr(&c->log), "out 0 ") < strstr(c->log.data, "ok 0 "));
-    assert_true(strstr(c->log.data, "out 2 ") < strstr(c->log.data, "failed 2 "));
+    struct client c = {.log = *said};
+    client_expect(&c, "out 0 out of task 0\\n");
+    client_expect(&c, "err 0 err of task 0\\n");
+    client_expect(&c, "ok 0 1 \"print\"");
+    client_expect(&c, "ok 1 1 \"ok\"");
+    client_expect(&c, "out 2 last words of task 2");
+    client_expect(&c, "failed 2 1 signal 6 *");
+    client_expect(&c, "ok 3 1 \"ok\"");
+    client_expect(&c, "out 4 out of task 4\\n");
+    client_expect(&c, "err 4 err of task 4\\n");
+    static const char *const silent[] = {"out 1*", "err 1*", "err 2*", "out 3*", "err 3*"};
+    for (size_t i = 0; i < ARRAY_LEN(silent); i++)
+        assert_false(client_has(&c, silent[i]));
+    assert_true(strstr(c.log.data, "out 0 ") < strstr(c.log.data, "ok 0 "));
+    assert_true(strstr(c.log.data, "err 0 ") < strstr(c.log.data, "ok 0 "));
+    assert_true(strstr(c.log.data, "out 2 ") < strstr(c.log.data, "failed 2 "));
 }
 
 static void output_stays_with_its_task(void **state)
@@ -207,10 +233,10 @@ static void output_stays_with_its_task(void **state)
     worker_start(&w, 0);
     client_open(&c, &w);
     client_setup(&c, &faulty);
-    client_tasks(&c, 0, 1, "[\"print\"],[\"ok\"],[\"print-crash\"],[\"print\"]");
-    client_answers(&c, 4);
-    check_output(&c);
-    assert_false(client_has(&c, "out 1*"));
+    for (int i = 0; i < (int)ARRAY_LEN(printing); i++)
+        client_tasks(&c, i, 1, printing[i]);
+    client_answers(&c, ARRAY_LEN(printing));
+    check_output(&c.log);
     client_finish(&c);
     client_close(&c);
     assert_int_equal(worker_wait(&w), 0);
@@ -218,28 +244,24 @@ static void output_stays_with_its_task(void **state)
 
 static void output_of_one_shot_tasks(void **state)
 {
-    static const char *const ways[] = {"print", "ok", "print-crash", "print"};
     struct worker w;
+    CLEANUP_BUF struct buf logs = {0};
     (void)state;
     worker_start(&w, 1);
-    CLEANUP_BUF struct buf logs = {0};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < (int)ARRAY_LEN(printing); i++) {
         struct client c;
         struct client_setup setup = faulty;
-        char item[32];
         setup.tasks = 1;
         client_open(&c, &w);
         client_setup(&c, &setup);
-        snprintf(item, sizeof item, "[\"%s\"]", ways[i]);
-        client_tasks(&c, i, 1, item);
+        client_tasks(&c, i, 1, printing[i]);
         client_answers(&c, 1);
         client_finish(&c);
         buf_add_slice(&logs, buf_slice(&c.log));
         client_close(&c);
     }
-    struct client all = {.log = logs};
-    check_output(&all);
-    logs = all.log;
+    buf_cstr(&logs);
+    check_output(&logs);
     worker_stop(&w);
 }
 
@@ -411,7 +433,8 @@ static void folder_and_environment(void **state)
     worker_start(&w, 2);
     for (int64_t one = 0; one < 2; one++) {
         client_open(&c, &w);
-        client_setup(&c, &(struct client_setup){.function = "faulty.go", .names = "[\"how\"]", .cwd = "/no/such/folder", .tasks = one});
+        client_setup(&c, &(struct client_setup){.function = "faulty.go", .names = "[\"how\"]", .cwd = "/no/such/folder",
+                                                .tasks = one});
         client_tasks(&c, 0, 1, "[\"ok\"]");
         client_answers(&c, 1);
         client_expect(&c, "failed 0 1 refused 0 cannot enter the folder /no/such/folder: No such file or directory");
@@ -443,22 +466,22 @@ static void a_killed_executor_costs_one_task(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(streamed_tasks_are_answered_in_order),
-        cmocka_unit_test(many_tasks_in_large_messages),
-        cmocka_unit_test(arguments_and_results_of_every_kind),
-        cmocka_unit_test(each_fault_fails_one_task_of_a_stream),
-        cmocka_unit_test(each_fault_of_a_one_shot_task),
-        cmocka_unit_test(output_stays_with_its_task),
-        cmocka_unit_test(output_of_one_shot_tasks),
-        cmocka_unit_test(long_output_is_whole),
-        cmocka_unit_test(large_results),
-        cmocka_unit_test(large_arguments),
-        cmocka_unit_test(progress_is_heard_before_the_answer),
-        cmocka_unit_test(results_do_not_wait_for_a_long_task),
-        cmocka_unit_test(one_object_a_session),
-        cmocka_unit_test(an_object_that_cannot_be_built),
-        cmocka_unit_test(folder_and_environment),
-        cmocka_unit_test(a_killed_executor_costs_one_task),
+        WORKER_TEST(streamed_tasks_are_answered_in_order),
+        WORKER_TEST(many_tasks_in_large_messages),
+        WORKER_TEST(arguments_and_results_of_every_kind),
+        WORKER_TEST(each_fault_fails_one_task_of_a_stream),
+        WORKER_TEST(each_fault_of_a_one_shot_task),
+        WORKER_TEST(output_stays_with_its_task),
+        WORKER_TEST(output_of_one_shot_tasks),
+        WORKER_TEST(long_output_is_whole),
+        WORKER_TEST(large_results),
+        WORKER_TEST(large_arguments),
+        WORKER_TEST(progress_is_heard_before_the_answer),
+        WORKER_TEST(results_do_not_wait_for_a_long_task),
+        WORKER_TEST(one_object_a_session),
+        WORKER_TEST(an_object_that_cannot_be_built),
+        WORKER_TEST(folder_and_environment),
+        WORKER_TEST(a_killed_executor_costs_one_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
