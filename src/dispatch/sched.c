@@ -606,6 +606,7 @@ struct sched_counts sched_counts(const struct sched *s)
         .in_flight = s->in_flight,
         .running = s->working < s->policy.slots ? s->working : s->policy.slots,
         .retrying = (int64_t)s->waiting.n,
+        .workers = s->open < s->policy.slots ? s->open : s->policy.slots,
     };
 }
 

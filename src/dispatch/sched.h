@@ -101,6 +101,7 @@ struct sched_counts {
     int64_t in_flight;    /* sent and not answered */
     int64_t running;      /* sessions that work on a task, at most the slots */
     int64_t retrying;     /* wait for their back-off */
+    int workers;          /* sessions that tasks go to, at most the slots */
 };
 struct sched_counts sched_counts(const struct sched *s);
 /* Every task below it is settled. A lower bound: with many retries waiting it is not computed anew at each call. */

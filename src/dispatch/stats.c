@@ -46,7 +46,7 @@ struct dispatch_stats stats_now(const struct dispatch *d)
         .running = c.running,
         .rate = rate_now(d),
         .left_us = -1,
-        .workers = c.sessions < d->job->parallelism ? c.sessions : d->job->parallelism, /* not those that wait for a slot */
+        .workers = c.workers,
         .elapsed_us = d->now - d->started,
         .stopping = d->stopping,
     };
