@@ -68,6 +68,21 @@ static int do_close_all(ktbatch_call *call)
     return ktbatch_return_string(call, "closed");
 }
 
+static int do_print_and_close_all(ktbatch_call *call)
+{
+    printf("out of task %lld\n", (long long)ktbatch_task(call));
+    return do_close_all(call);
+}
+
+static int do_redirect(ktbatch_call *call)
+{
+    printf("out of task %lld\n", (long long)ktbatch_task(call));
+    if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+        return ktbatch_fail(call, "cannot open /dev/null");
+    puts("into nothing");
+    return ktbatch_return_string(call, "redirected");
+}
+
 /* Overwrites all writable memory that is shared with other processes, as a wild pointer might. */
 static int do_scribble(ktbatch_call *call)
 {
@@ -165,6 +180,7 @@ static int go(ktbatch_call *call)
         {"exit", do_exit},   {"loop", do_loop},   {"close", do_close},       {"child", do_child},
         {"print", do_print}, {"big", do_big},     {"progress", do_progress}, {"print-crash", do_print_and_crash},
         {"flaky", do_flaky}, {"flood", do_flood}, {"child-crash", do_child_and_crash}, {"close-all", do_close_all},
+        {"print-close-all", do_print_and_close_all}, {"redirect", do_redirect},
         {"scribble", do_scribble}, {"nothing", do_nothing}, {"bad-json", do_bad_json}, {"nan", do_nan},
     };
     const char *how = ktbatch_arg_string(call, "how");

@@ -37,6 +37,7 @@ struct channel_answers {
     _Atomic uint32_t sleeping;
     _Atomic uint32_t wants_room;
     _Atomic uint32_t built;
+    _Atomic uint32_t streams_gone;
     _Alignas(LINE) _Atomic uint32_t nudged; /* written by both */
 };
 
@@ -185,6 +186,7 @@ void channel_begin(struct channel *c, uint64_t position, int64_t skip, int64_t b
     atomic_store(&a->sleeping, 0);
     atomic_store(&a->wants_room, 0);
     atomic_store(&a->built, 0);
+    atomic_store(&a->streams_gone, 0);
     atomic_store(&a->nudged, 0);
 }
 
@@ -235,6 +237,11 @@ bool channel_open_for_tasks(const struct channel *c)
     return atomic_load_explicit(&c->answers->built, memory_order_relaxed);
 }
 
+bool channel_streams_are_gone(const struct channel *c)
+{
+    return atomic_load_explicit(&c->answers->streams_gone, memory_order_relaxed);
+}
+
 void channel_quit(struct channel *c)
 {
     atomic_store(&c->tasks->quit, 1);
@@ -280,6 +287,11 @@ static void end_if_closed(ssize_t result)
 {
     if (result < 0 && errno == EBADF)
         _exit(0);
+}
+
+void channel_streams_gone(struct channel_place *place)
+{
+    atomic_store_explicit(&place->channel->answers->streams_gone, 1, memory_order_relaxed);
 }
 
 void channel_nudge(struct channel_place *place)

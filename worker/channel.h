@@ -62,6 +62,8 @@ void channel_limit(struct channel *c, int64_t tasks);
 int64_t channel_begun(const struct channel *c, int64_t *ret_started);
 /* Whether the executor has asked for its first task: its object is built. */
 bool channel_open_for_tasks(const struct channel *c);
+/* Whether the executor ended because its task had closed all of its output. */
+bool channel_streams_are_gone(const struct channel *c);
 /* Asks the executor to end when it is idle. */
 void channel_quit(struct channel *c);
 
@@ -106,6 +108,8 @@ bool channel_next(struct channel_place *place, struct channel_task *ret);
 void channel_started(struct channel_place *place, int64_t at);
 /* Puts a record out; waits while there is no room. */
 void channel_put_record(struct channel_place *place, struct record header, struct slice bytes);
+/* Tells the session that the task's output is out of the executor's reach: it ends without an answer. */
+void channel_streams_gone(struct channel_place *place);
 /* Tells the session to look now. */
 void channel_nudge(struct channel_place *place);
 

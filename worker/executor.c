@@ -4,7 +4,8 @@
  * ring. What could be wrong after a call is looked for as cheaply as it can be seen:
  * - output: stdout and stderr are memory files whose first page is mapped and filled with 0xff; a write shows there.
  * - a closed stdout: asked of the kernel only if the call took so much longer than the fastest one that it may have made a
- *   system call, and every so many calls.
+ *   system call, and every so many calls. One that leads elsewhere is put back, since the next task's output would go there
+ *   too. Where our own ends of it were closed with it, the session answers: only it can still read what was printed.
  * - children left behind: asked only if the call took as long as making a process takes.
  *
  * Before the call a child takes care to touch few pages, since each costs a fault: bare system calls in the place of libc's
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -37,6 +39,7 @@
 #define FORK_NS 10000       /* no call that made a process is faster */
 #define LONG_NS 1000000     /* the answer of such a call is told at once, not when the session looks next */
 #define LOOK_EVERY 256      /* calls */
+#define REOPEN_NS 1000      /* no faster call has opened a file */
 #define PROGRESS_US 250000  /* PROGRESS at most so often */
 #define CHILD_ROUNDS 100    /* rounds of killing what was left behind */
 #define PIECE (256u << 10)  /* of output */
@@ -46,6 +49,7 @@
 static struct {
     struct channel_place place;
     unsigned char *windows[2]; /* first pages of stdout and stderr; NULL in a one-shot executor */
+    ino_t inodes[2];           /* of these files */
     int64_t progress_said;
     unsigned calls;
     int64_t least_ns; /* that a call has taken */
@@ -101,8 +105,10 @@ static void map_windows(void)
 {
     for (int stream = 0; stream < 2; stream++) {
         int fd = EXECUTOR_OUT_FD + stream;
-        if (dup3(stream + 1, fd, O_CLOEXEC) < 0 || ftruncate(fd, WINDOW))
+        struct stat st;
+        if (dup3(stream + 1, fd, O_CLOEXEC) < 0 || ftruncate(fd, WINDOW) || fstat(fd, &st))
             _exit(127);
+        self->inodes[stream] = st.st_ino;
         void *p = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (p == MAP_FAILED)
             _exit(127);
@@ -134,10 +140,37 @@ static bool printed(void)
     return out != UINT64_MAX || err != UINT64_MAX;
 }
 
+static bool is_open(const struct pollfd *fd)
+{
+    return !(fd->revents & POLLNVAL);
+}
+
+/* Ends the process, for the session to answer, where what was printed is out of reach. */
 static bool streams_closed(void)
 {
-    struct pollfd fds[] = {{STDOUT_FILENO, 0, 0}, {STDERR_FILENO, 0, 0}};
-    return poll(fds, 2, 0) > 0 && ((fds[0].revents | fds[1].revents) & POLLNVAL);
+    struct pollfd fds[] = {{STDOUT_FILENO, 0, 0}, {STDERR_FILENO, 0, 0}, {EXECUTOR_OUT_FD, 0, 0}, {EXECUTOR_ERR_FD, 0, 0}};
+    bool one_shot = !self->windows[0];
+    if (poll(fds, one_shot ? 2 : 4, 0) <= 0)
+        return false;
+    if (!one_shot && !(is_open(&fds[2]) && is_open(&fds[3]))) {
+        channel_streams_gone(&self->place);
+        _exit(0);
+    }
+    return !is_open(&fds[0]) || !is_open(&fds[1]);
+}
+
+/* Streams that the call has left leading elsewhere lead here again. */
+static void restore_streams(void)
+{
+    for (int stream = 0; stream < 2; stream++) {
+        struct stat st;
+        if (fstat(stream + 1, &st) || st.st_ino == self->inodes[stream])
+            continue;
+        if (stream == 0)
+            fflush(stdout);
+        dup3(EXECUTOR_OUT_FD + stream, stream + 1, 0);
+        setvbuf(stream ? stderr : stdout, NULL, _IONBF, 0);
+    }
 }
 
 /* Whether the call may have closed a stream, by its time: not if it took as long as a faster one that did not. */
@@ -221,8 +254,10 @@ static const char *what_is_wrong(int64_t ns, struct buf *text, bool *ret_renew)
         self->looked = true;
         if (streams_closed()) {
             *ret_renew = true;
-            return "closed its standard output or error";
+            return EXECUTOR_STREAMS_CLOSED;
         }
+        if (self->windows[0] && (ns >= REOPEN_NS || self->calls % LOOK_EVERY == 0))
+            restore_streams();
     }
     if (ns < FORK_NS)
         return NULL;
@@ -254,8 +289,10 @@ static bool finish_call(int64_t ns, int64_t at)
     CLEANUP_BUF struct buf text = {0};
     bool renew = false;
     self->looked = self->windows[0] && printed();
-    if (self->looked)
+    if (self->looked) {
+        (void)streams_closed(); /* does not return where they cannot be read */
         put_output();
+    }
     const char *wrong = what_is_wrong(ns, &text, &renew);
     if (wrong && !self->call.failed)
         put_failed(OUTCOME_ERROR, at, ns / 1000, wrong);

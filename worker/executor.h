@@ -24,6 +24,8 @@ struct executor_setup {
  * because the task's answer has come. */
 #define EXECUTOR_RENEW 0 /* has answered; a fresh one shall go on */
 
+#define EXECUTOR_STREAMS_CLOSED "closed its standard output or error"
+
 /* One that was asked to end has so long. */
 #define EXECUTOR_END_US (2 * CLOCK_S)
 

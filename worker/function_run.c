@@ -275,6 +275,8 @@ static void head_failed(struct session *s, struct executor *e, int status, bool 
         char span[CLOCK_TEXT_SIZE];
         snprintf(text, sizeof text, "ran longer than %s and was killed%s", clock_span(s->setup->timeout_us, span), where);
         session_failed(s, at, now - at, OUTCOME_TIMEOUT, 0, text);
+    } else if (channel_streams_are_gone(e->channel)) {
+        session_failed(s, at, now - at, OUTCOME_ERROR, 0, EXECUTOR_STREAMS_CLOSED);
     } else if (WIFSIGNALED(status)) {
         enum outcome outcome = process_signalled(status, words);
         snprintf(text, sizeof text, "%s%s", words, where);
