@@ -61,6 +61,11 @@ int file_write_all(int fd, const void *bytes, size_t len, const char *name, stru
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
 {
     CLEANUP_FREE char *temporary = mem_printf("%s.tmp-%ld", path, (long)getpid());
+    return file_replace_by(temporary, path, bytes, len, mode, err);
+}
+
+int file_replace_by(const char *temporary, const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
     CLEANUP_FREE char *dir = path_dir(path);
     CLEANUP_CLOSE int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0)

@@ -16,6 +16,8 @@ int file_read_fd(int fd, const char *name, size_t limit, struct buf *ret, struct
 /* Writes under a temporary name in the same folder, syncs, renames, syncs the folder: after a crash the
  * file is the old one or the new one, whole. */
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
+/* The same by way of `temporary`, which is on the same file system. */
+int file_replace_by(const char *temporary, const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
 /* Writes all bytes or fails; goes on after EINTR and short writes. */
 int file_write_all(int fd, const void *bytes, size_t len, const char *name, struct err *err);
 /* Makes the folder and those above it that are missing. */

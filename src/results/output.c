@@ -9,8 +9,10 @@
 
 #include "base/files.h"
 #include "base/mem.h"
+#include "results/inside.h"
 
 struct output_sink {
+    char *folder;           /* the run's */
     char *path, *temporary; /* of the file, made when it is needed */
     size_t keep;
     struct buf tail; /* at most 2 * keep bytes; the last `keep` count */
@@ -21,6 +23,7 @@ struct output_sink {
 struct output_sink *output_sink_new(const char *folder, int64_t task, const char *stream, size_t keep)
 {
     struct output_sink *s = MEM_NEW(struct output_sink);
+    s->folder = mem_strdup(folder);
     s->path = mem_printf("%s/tasks/%lld/%s", folder, (long long)task, stream);
     s->keep = keep;
     s->fd = -1;
@@ -30,10 +33,8 @@ struct output_sink *output_sink_new(const char *folder, int64_t task, const char
 /* Begins the file with all there has been so far. */
 static int spill(struct output_sink *s, struct err *err)
 {
-    CLEANUP_FREE char *dir = path_dir(s->path);
-    if (dir_make(dir, err))
+    if (results_temporary(s->folder, path_base(s->path), &s->temporary, err))
         return -1;
-    s->temporary = mem_printf("%s.tmp-%ld", s->path, (long)getpid());
     s->fd = open(s->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (s->fd < 0) {
         err_sys(err, errno, "%s", s->temporary);
@@ -68,8 +69,9 @@ int output_sink_end(struct output_sink *s, struct slice *ret_tail, int64_t *ret_
 {
     if (s->fd >= 0) {
         CLEANUP_FREE char *dir = path_dir(s->path);
-        int failed = fdatasync(s->fd) || rename(s->temporary, s->path);
-        if (failed)
+        if (dir_make(dir, err))
+            return -1;
+        if (fdatasync(s->fd) || rename(s->temporary, s->path))
             return err_sys(err, errno, "%s", s->path);
         close(s->fd);
         s->fd = -1;
@@ -94,6 +96,7 @@ void output_sink_free(struct output_sink *s)
         unlink(s->temporary);
     free(s->temporary);
     free(s->path);
+    free(s->folder);
     buf_done(&s->tail);
     free(s);
 }

@@ -3,17 +3,21 @@
  * Lines are appended with plain writes at a position that is kept here, and synced when the caller says so. When the file
  * and the committed length disagree after a crash, the longer one is wrong: lines beyond it were never committed and go;
  * a file that is shorter lost lines that are still in the database, and the caller writes it anew under another name.
+ *
+ * Temporary files are all in the folder tmp/, which goes when the results are closed, with what a killed runner left in it.
  */
 #include "results/results.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
 #include "base/mem.h"
+#include "results/inside.h"
 
 struct results {
     char *folder;
@@ -90,8 +94,29 @@ fail:
 int results_close(struct results *r, struct err *err)
 {
     int result = results_sync(r, err);
+    CLEANUP_FREE char *temporary = path_join(r->folder, RESULTS_TEMPORARY);
+    if (path_remove(temporary, err))
+        result = -1;
     results_free(r);
     return result;
+}
+
+int results_temporary(const char *folder, const char *name, char **ret, struct err *err)
+{
+    static atomic_uint made; /* attempts of one task may have a file of the same name at the same time */
+    CLEANUP_FREE char *dir = path_join(folder, RESULTS_TEMPORARY);
+    if (dir_make(dir, err))
+        return -1;
+    *ret = mem_printf("%s/%s-%u", dir, name, atomic_fetch_add(&made, 1));
+    return 0;
+}
+
+static int replace(struct results *r, const char *path, struct slice bytes, struct err *err)
+{
+    CLEANUP_FREE char *temporary = NULL;
+    if (results_temporary(r->folder, path_base(path), &temporary, err))
+        return -1;
+    return file_replace_by(temporary, path, bytes.p, bytes.len, 0666, err);
 }
 
 /* ---- lines ---- */
@@ -156,7 +181,10 @@ int results_rewrite_begin(struct results *r, struct err *err)
     if (r->new_fd >= 0)
         close(r->new_fd);
     free(r->new_path);
-    r->new_path = mem_printf("%s.tmp-%ld", r->path, (long)getpid());
+    r->new_fd = -1;
+    r->new_path = NULL;
+    if (results_temporary(r->folder, "results.jsonl", &r->new_path, err))
+        return -1;
     r->new_length = 0;
     r->new_fd = open(r->new_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     return r->new_fd < 0 ? err_sys(err, errno, "%s", r->new_path) : 0;
@@ -187,7 +215,7 @@ int results_write_failed(struct results *r, struct slice lines, struct err *err)
 {
     CLEANUP_FREE char *path = path_join(r->folder, "failed.jsonl");
     if (lines.len)
-        return file_replace(path, lines.p, lines.len, 0666, err);
+        return replace(r, path, lines, err);
     if (unlink(path) && errno != ENOENT)
         return err_sys(err, errno, "%s", path);
     return 0;
@@ -198,7 +226,7 @@ int results_task_file(struct results *r, int64_t task, const char *name, struct 
     CLEANUP_FREE char *relative = mem_printf("tasks/%lld/%s", (long long)task, name);
     CLEANUP_FREE char *path = path_join(r->folder, relative);
     CLEANUP_FREE char *dir = path_dir(path);
-    if (dir_make(dir, err) || file_replace(path, bytes.p, bytes.len, 0666, err))
+    if (dir_make(dir, err) || replace(r, path, bytes, err))
         return -1;
     *ret_path = mem_strdup(relative);
     return 0;
@@ -208,5 +236,5 @@ int results_per_task(struct results *r, int64_t task, struct slice line, struct 
 {
     CLEANUP_FREE char *path = mem_printf("%s/tasks/%lld.json", r->folder, (long long)task);
     CLEANUP_FREE char *dir = path_dir(path);
-    return dir_make(dir, err) || file_replace(path, line.p, line.len, 0666, err) ? -1 : 0;
+    return dir_make(dir, err) || replace(r, path, line, err) ? -1 : 0;
 }

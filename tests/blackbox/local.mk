@@ -11,6 +11,7 @@ BLACKBOX_TESTS = \
 	%D%/looking.sh \
 	%D%/memory.sh \
 	%D%/no_workers.sh \
+	%D%/outputs.sh \
 	%D%/planning.sh \
 	%D%/signals.sh \
 	%D%/usage.sh

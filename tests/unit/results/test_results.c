@@ -160,7 +160,7 @@ static void test_rewrite_dropped(void **ctx)
     close_results(r);
     assert_contents("results.jsonl", "{\"a\":1}\n");
     assert_int_equal(stat(folder, &st), 0);
-    char *temporary = mem_printf("%s/results.jsonl.tmp-%ld", folder, (long)getpid());
+    char *temporary = mem_printf("%s/tmp", folder);
     assert_false(path_exists(temporary));
     free(temporary);
 }
@@ -246,16 +246,44 @@ static void test_output_large(void **ctx)
 
 static void test_output_dropped(void **ctx)
 {
-    struct err err = ERR_INIT;
     (void)ctx;
     struct output_sink *s = output_sink_new(folder, 4, "stdout", 2);
     add(s, "more than two");
     output_sink_free(s);
     output_sink_free(NULL);
-    char *dir = path_join(folder, "tasks/4");
+    char *dir = path_join(folder, "tmp");
     assert_int_equal(rmdir(dir), 0);
     free(dir);
-    (void)err;
+    assert_null(contents("tasks/4/stdout"));
+}
+
+/* The next attempt prints while the files of the one before are not in their place yet: each has its own, the last one stays. */
+static void test_output_of_attempts(void **ctx)
+{
+    (void)ctx;
+    struct output_sink *first = output_sink_new(folder, 5, "stdout", 2), *second = output_sink_new(folder, 5, "stdout", 2);
+    add(first, "first");
+    add(second, "sec");
+    add(first, " attempt");
+    add(second, "ond attempt");
+    assert_end(first, "pt", 13);
+    assert_contents("tasks/5/stdout", "first attempt");
+    assert_end(second, "pt", 14);
+    assert_contents("tasks/5/stdout", "second attempt");
+}
+
+/* What a killed runner has left unfinished goes when the results are closed by the next one. */
+static void test_left_behind(void **ctx)
+{
+    struct err err = ERR_INIT;
+    bool damaged;
+    (void)ctx;
+    char *dir = path_join(folder, "tmp");
+    assert_int_equal(dir_make(dir, &err), 0);
+    put("tmp/stdout-7", "half of it");
+    close_results(open_results(0, &damaged));
+    assert_false(path_exists(dir));
+    free(dir);
 }
 
 static void test_errors(void **ctx)
@@ -280,7 +308,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_lines),       TEST(test_append),       TEST(test_cut),          TEST(test_damaged),
         TEST(test_rewrite_dropped), TEST(test_failed),   TEST(test_task_files),   TEST(test_output_small),
-        TEST(test_output_large), TEST(test_output_dropped), TEST(test_errors),
+        TEST(test_output_large), TEST(test_output_dropped), TEST(test_output_of_attempts),
+        TEST(test_left_behind),  TEST(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
