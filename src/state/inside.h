@@ -52,6 +52,9 @@ int run_rest(struct state *state, const struct run_info *run, enum task_state *r
 /* WAL from now on, if the file system can. */
 int state_enter_wal(struct state *state, struct err *err);
 
+/* Removes a lock file that nobody holds: its last holder was killed. */
+void run_lock_tidy(struct state *state);
+
 void workers_done(struct worker_names *w);
 int workers_write(struct state *state, const struct run_info *run, struct err *err);
 

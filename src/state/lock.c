@@ -176,6 +176,20 @@ void run_lock_release(struct run_lock *lock)
     free(lock);
 }
 
+void run_lock_tidy(struct state *state)
+{
+    struct err ignored = ERR_INIT;
+    struct stat st;
+    pthread_mutex_lock(&mutex);
+    /* Ours is empty. */
+    if (!file_find(state->lock_path) && lstat(state->lock_path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0) {
+        struct lock_file *f = file_open(state->lock_path, &ignored);
+        if (f)
+            file_leave(f);
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
 int64_t run_lock_holder(struct state *state, const struct run_info *run)
 {
     int64_t pid = 0;

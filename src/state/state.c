@@ -118,10 +118,16 @@ fail:
     return -1;
 }
 
-/* The file's name without symbolic links, whether it exists already or not. */
-static char *real_name(const char *path)
+/* The file's name without symbolic links, whether it exists already or not. A link that leads to nothing yet: where it is
+ * to be made, an empty file, so that all who come now and later have one name for it. */
+static char *real_name(const char *path, bool make)
 {
+    struct stat st;
     char *real = realpath(path, NULL);
+    if (!real && make && lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
+        CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        real = realpath(path, NULL);
+    }
     if (real)
         return real;
     CLEANUP_FREE char *dir = path_dir(path);
@@ -280,7 +286,7 @@ int state_open(const char *path, enum state_mode mode, struct state **ret, struc
     struct state *state = MEM_NEW(struct state);
     state->mode = mode;
     state->path = path_absolute(path);
-    state->real_path = real_name(state->path);
+    state->real_path = real_name(state->path, mode == STATE_CREATE);
     state->lock_path = mem_printf("%s-lock", state->real_path);
     const char *fs = path_network_fs(state->real_path);
     if (fs) {
@@ -315,8 +321,10 @@ void state_close(struct state *state)
         return;
     if (state->db) {
         db_rollback(state->db);
-        if (state->mode != STATE_READ)
+        if (state->mode != STATE_READ) {
             leave_wal(state);
+            run_lock_tidy(state);
+        }
     }
     db_close(state->db);
     open_remove(state);

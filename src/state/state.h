@@ -83,7 +83,7 @@ void run_lock_release(struct run_lock *lock);
 int64_t run_lock_holder(struct state *state, const struct run_info *run);
 
 /* Makes a new run, its values and its view (state running), in one transaction, holding its lock when it returns.
- * `results_root`: folder under which RUN/ goes. */
+ * `results_root`: folder under which RUN/ goes; it is made, and a number whose folder is there already is passed over. */
 int state_create_run(struct state *state, const struct plan *plan, const char *sets_json, const char *results_root,
                      struct run_info *ret, struct run_lock **ret_lock, struct err *err);
 /* Takes an existing run up again: state running, job text's policy overrides `sets_json` (NULL: as they are), backend. */

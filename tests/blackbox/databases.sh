@@ -36,6 +36,18 @@ run 2 ktbatch list --db folder.db
 run 2 ktbatch list --db empty.db
 run 0 ktbatch apply cubes.yaml --db empty.db
 
+# Two databases in one folder: neither touches the other's results. A link to one that is not there yet is made where it leads.
+cp results/cubes-1/results.jsonl before
+run 0 ktbatch apply cubes.yaml --db second.db
+same "$(sql 'select run || state from runs' second.db)" cubes-3done
+cmp -s before results/cubes-1/results.jsonl || fail "the other database's results were changed"
+same "$(wc -l <results/cubes-3/results.jsonl | tr -d ' ')" 10
+ln -s there.db link.db
+run 0 ktbatch apply cubes.yaml --db link.db
+run 0 ktbatch list --db there.db
+same "$(sql 'select state from runs' there.db)" 'done'
+rm -f before
+
 # On a file system that cannot be written to, one can still look.
 if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
     mkdir ro

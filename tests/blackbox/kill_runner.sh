@@ -17,7 +17,7 @@ committed() {
     sqlite3 copy.db "select x from job where state = 'done'" 2>/dev/null | sort
 }
 
-tasks=8000
+tasks=16000
 command_job job $tasks 'echo $1 >>ran; echo $(($1 * $1 * $1))'
 : >ran
 : >committed

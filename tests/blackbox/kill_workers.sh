@@ -49,8 +49,10 @@ wait $runner 2>/dev/null
 start=$(date +%s)
 wait_for 4 none_left || fail "left: $(mine | tr '\n' ';')"
 [ $(($(date +%s) - start)) -le 3 ] || fail 'they took too long to die'
+exists ktbatch.db-lock
 run 0 ktbatch status long
 has out 'interrupted'
+missing ktbatch.db-lock
 run 0 ktbatch list
 has out 'interrupted'
 run 0 ktbatch delete long-1
