@@ -29,7 +29,7 @@
 #define LATE_US 10000000              /* behind a task's time limit: its worker is taken for lost */
 #define FRAME_BYTES (1u << 20)        /* a TASKS message ends when it is so long */
 #define SPARE_SESSIONS 16              /* one-shot sessions ahead of a free slot */
-#define UNREACHABLE_MAX 10            /* connections that fail in a row */
+#define UNREACHABLE_MAX 10            /* times in a row that connections fail; those open at the same time are one */
 #define UNREACHABLE_MS 20             /* pause after the first of them; doubles up to a second */
 #define CLOSE_US 2000000              /* sessions get so long to end by themselves */
 
@@ -50,6 +50,7 @@ struct link {
     int64_t worker_id;
     int worker;       /* writer_worker() */
     int sched;        /* session of the scheduler; -1: none, not yet or no more */
+    int64_t opened;   /* when */
     int64_t setup_at; /* wall clock when SETUP went out */
     bool proven, ready, finish_sent, dropping, dirty, out;
     int64_t marked;   /* task that has a row saying it runs; -1: none */
@@ -102,6 +103,7 @@ struct dispatch {
     int n_slots;
     int pending; /* workers asked for, and connections without proof */
     int unreachable;
+    int64_t unreachable_at; /* when that was last counted */
     int64_t acquire_from;
     bool look_at_all; /* work has come that an idle session could do */
 

@@ -162,6 +162,7 @@ static void slot_back(struct dispatch *d, unsigned slot)
 static void start(struct dispatch *d, unsigned slot, const struct backend_worker *worker)
 {
     struct link *l = link_new(d, slot);
+    l->opened = d->now;
     l->worker_id = worker->id;
     l->worker = writer_worker(d->writer, worker->name);
     l->session = session_open(d->sessions, (const struct sockaddr *)&worker->address, l);
@@ -403,10 +404,14 @@ static void requeue(struct link *l, const char *text)
                      loss.verdict == SCHED_RETRY ? ", which will be tried again" : ", which is given up");
 }
 
-/* A worker that never came as far as a task: another one a little later, but not for ever. */
-static void not_reached(struct dispatch *d, const char *text)
+/* A worker that never came as far as a task: another one a little later, but not for ever. A supervisor takes all of its
+ * sessions with it, of which many may have been waiting for their turn: that is one failure. */
+static void not_reached(struct dispatch *d, int64_t opened, const char *text)
 {
     struct err err = ERR_INIT;
+    if (d->unreachable && opened <= d->unreachable_at)
+        return;
+    d->unreachable_at = d->now;
     int64_t pause = (int64_t)UNREACHABLE_MS << (d->unreachable < 6 ? d->unreachable : 6);
     d->acquire_from = d->now + (pause < 1000 ? pause : 1000) * CLOCK_MS;
     if (++d->unreachable < UNREACHABLE_MAX)
@@ -426,6 +431,7 @@ static void on_end(void *ctx, void *user, enum session_end how, const char *text
         slot_back(d, l->slot);
     }
     bool ready = l->ready;
+    int64_t opened = l->opened;
     if (l->sched >= 0)
         requeue(l, text ? text : "it closed the connection");
     d->backend_ops->release(d->backend, l->worker_id);
@@ -442,7 +448,7 @@ static void on_end(void *ctx, void *user, enum session_end how, const char *text
     case SESSION_UNREACHABLE:
     case SESSION_LOST:
         if (!ready)
-            not_reached(d, text);
+            not_reached(d, opened, text);
         break;
     }
 }

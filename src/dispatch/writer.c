@@ -199,7 +199,7 @@ static int fill(struct writer *w, struct err *err)
 static void wait_for_work(struct writer *w)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += FILL_PAUSE_US * 1000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_nsec -= 1000000000;
@@ -280,6 +280,7 @@ int writer_start(const struct writer_config *config, struct writer **ret, struct
 {
     struct writer *w = MEM_NEW(struct writer);
     sigset_t all, before;
+    pthread_condattr_t steady;
     w->config = *config;
     w->run = *config->run;
     w->database = mem_strdup(config->database);
@@ -287,7 +288,10 @@ int writer_start(const struct writer_config *config, struct writer **ret, struct
     w->done_end = &w->done;
     w->filled_at = clock_mono_us();
     pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->work, NULL);
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC); /* whoever sets the clock does not stop us */
+    pthread_cond_init(&w->work, &steady);
+    pthread_condattr_destroy(&steady);
     /* Signals are for the loop. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
