@@ -27,6 +27,25 @@ for per_worker in all 1000; do
     check_cubes "w$per_worker" 200000
 done
 
+# A supervisor takes all its sessions with it, of which most wait for their turn: another one goes on with what they had.
+cat >naps.yaml <<'JOB'
+name: naps
+task: {function: faulty.nap}
+args: {ms: [20, 21, 22], n: {repeat: 40}}
+parallelism: 2
+tasksPerWorker: 1
+JOB
+ktbatch apply naps.yaml >o 2>e &
+runner=$!
+some_done() { [ "$(sql "select count(*) from naps where state = 'done'")" -ge "$1" ]; }
+for n in 1 20; do
+    wait_for 20 some_done $n || fail "naps: not $n are done"
+    kill -9 "$(cat /proc/$runner/task/*/children | tr ' ' '\n' | grep -m 1 .)"
+done
+wait $runner
+same $? 0 'a one-shot run whose supervisor was killed'
+same "$(sql "select group_concat(distinct state) || count(*) from naps")" done120
+
 # A command that is killed is one failed task.
 command_job victim 4 'echo $$ >pid$1; [ "$1" != 2 ] || { touch ready; exec sleep 60; }; echo $(($1 * $1 * $1))'
 ktbatch apply victim.yaml >o 2>e &
