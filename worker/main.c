@@ -242,6 +242,7 @@ int main(int argc, char **argv)
     struct options o = {.key_fd = -1, .announce_fd = -1, .parent_fd = -1};
     unsigned char key[WIRE_KEY_SIZE];
     struct err err = ERR_INIT;
+    file_settle_standard();
     int status = read_options(argc, argv, &o);
     if (status >= 0)
         return status;

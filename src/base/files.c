@@ -82,6 +82,15 @@ fail:
     return -1;
 }
 
+void file_settle_standard(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        ;
+    if (fd >= 0)
+        close(fd);
+}
+
 int dir_make(const char *path, struct err *err)
 {
     CLEANUP_FREE char *copy = mem_strdup(path);

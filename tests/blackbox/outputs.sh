@@ -38,6 +38,14 @@ for task in 0 7 19; do
     same "$(tr -d 6 <results/again-1/tasks/$task/stdout | wc -c)" 0 "task $task"
 done
 
+# Without standard output and error nothing that is said goes anywhere else.
+cubes_job cubes 10
+ktbatch apply cubes.yaml >&- 2>&- <&-
+same $? 0 'closed standard streams'
+check_cubes cubes 10
+ktbatch apply cubes.yaml --rerun 2>&-
+same $? 0 'closed standard error'
+
 # A runner that is killed while it writes files leaves nothing that the next one does not take away.
 cat >files.yaml <<'JOB'
 name: files
