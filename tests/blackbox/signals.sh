@@ -25,6 +25,15 @@ done
 run 0 ktbatch resume sINT
 check_cubes sINT 30
 
+# Who was started to ignore a lost terminal goes on without it.
+command_job hup 6 'echo $1 >>hup-ran; sleep 0.1; echo $1'
+nohup ktbatch apply hup.yaml >o 2>e &
+runner=$!
+wait_for 20 test -s hup-ran || fail 'hup has not started'
+kill -HUP $runner
+wait $runner
+same $? 0 nohup
+
 # Twice: at once, whatever runs.
 command_job stuck 4 'echo $1 >>stuck-ran; sleep 100; echo $1'
 ktbatch apply stuck.yaml >o 2>e &
