@@ -1,11 +1,8 @@
 /* Runs: made, taken up, ended, put back, cancelled, deleted. Each is one transaction. */
 #include "state/inside.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/files.h"
@@ -248,23 +245,21 @@ static int insert_job(struct state *state, const struct plan *plan, int64_t run_
     return db_run(state->db, stmt, err);
 }
 
-/* The run's number, and its folder of results: a new one, whatever lies there from another database or one that is gone. */
-static int claim(struct state *state, const char *name, const char *results_root, int64_t *ret_number, char **ret_results,
-                 struct err *err)
+/* The run's number and its folder of results: one that is not there yet, whatever lies there from another database or one
+ * that is gone. */
+static int choose_number(struct state *state, const char *name, const char *results_root, int64_t *ret_number,
+                         char **ret_results, struct err *err)
 {
     CLEANUP_FREE char *key = name_key(name);
-    if (dir_make(results_root, err))
-        return -1;
     for (;;) {
         if (next_number(state, key, ret_number, err))
             return -1;
-        CLEANUP_FREE char *folder = mem_printf("%s/%s-%lld", results_root, name, (long long)*ret_number);
-        if (mkdir(folder, 0777) == 0) {
-            *ret_results = mem_strdup(folder);
+        char *folder = mem_printf("%s/%s-%lld", results_root, name, (long long)*ret_number);
+        if (!path_exists(folder)) {
+            *ret_results = folder;
             return 0;
         }
-        if (errno != EEXIST)
-            return err_sys(err, errno, "%s", folder);
+        free(folder);
     }
 }
 
@@ -274,7 +269,7 @@ static int insert_run(struct state *state, const struct plan *plan, int64_t *ret
     const struct job *job = plan_job(plan);
     CLEANUP_FREE char *key = name_key(job->name);
     int64_t number = 0, base = 0;
-    if (find_base(state, plan_tasks(plan), &base, err) || claim(state, job->name, results_root, &number, ret_results, err))
+    if (find_base(state, plan_tasks(plan), &base, err) || choose_number(state, job->name, results_root, &number, ret_results, err))
         return -1;
     CLEANUP_FREE char *run = mem_printf("%s-%lld", job->name, (long long)number);
     struct db_stmt *stmt = db_use(state->db, SQL_RUN_INSERT, err);
@@ -313,14 +308,14 @@ static int check_views(struct state *state, const char *name, struct err *err)
     return check_view(state, name, view, found, err) || check_view(state, name, all, found, err) ? -1 : 0;
 }
 
-/* `*ret_results`: the folder that was made for it, also where something failed later. */
 static int create_run(struct state *state, const struct plan *plan, const char *sets_json, const char *results_root,
-                      char **ret_results, struct run_info *ret, struct run_lock **ret_lock, struct err *err)
+                      struct run_info *ret, struct run_lock **ret_lock, struct err *err)
 {
     const struct job *job = plan_job(plan);
+    CLEANUP_FREE char *results = NULL;
     int64_t id;
-    if (check_views(state, job->name, err) || insert_run(state, plan, &id, results_root, ret_results, err) ||
-        insert_job(state, plan, id, sets_json, *ret_results, err) || insert_args(state, plan, id, err) ||
+    if (check_views(state, job->name, err) || insert_run(state, plan, &id, results_root, &results, err) ||
+        insert_job(state, plan, id, sets_json, results, err) || insert_args(state, plan, id, err) ||
         views_make(state, job->name, err))
         return -1;
     struct db_stmt *row = db_use(state->db, SQL_RUN_BY_ID, err);
@@ -342,24 +337,23 @@ static int create_run(struct state *state, const struct plan *plan, const char *
 int state_create_run(struct state *state, const struct plan *plan, const char *sets_json, const char *results_root,
                      struct run_info *ret, struct run_lock **ret_lock, struct err *err)
 {
-    CLEANUP_FREE char *results = NULL;
     struct run_info run;
     struct run_lock *lock;
+    struct err ignored = ERR_INIT;
     if (state_enter_wal(state, err) || db_begin(state->db, err))
         return -1;
-    if (create_run(state, plan, sets_json, results_root, &results, &run, &lock, err)) {
+    if (create_run(state, plan, sets_json, results_root, &run, &lock, err)) {
         db_rollback(state->db);
-        if (results)
-            rmdir(results);
         return -1;
     }
     if (db_commit(state->db, err)) {
         db_rollback(state->db);
-        rmdir(results);
         run_lock_release(lock);
         run_info_done(&run);
         return -1;
     }
+    /* Now, so that the next run of any database finds it; if it cannot be made, the writer will say why. */
+    (void)dir_make(run.results, &ignored);
     *ret = run;
     *ret_lock = lock;
     return 0;

@@ -125,7 +125,9 @@ static char *real_name(const char *path, bool make)
     struct stat st;
     char *real = realpath(path, NULL);
     if (!real && make && lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
-        CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        if (fd >= 0)
+            close(fd);
         real = realpath(path, NULL);
     }
     if (real)
