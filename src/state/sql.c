@@ -52,7 +52,8 @@ static const char *const texts[SQL_COUNT] = {
                        "watermark = CASE WHEN ?5 < 0 THEN watermark ELSE ?5 END, results_length = ?6, updated = ?7 "
                        "WHERE id = ?1 AND state = 'running'",
     [SQL_RUN_BACK] = "UPDATE ktb_runs SET state = ?2, done = ?3, failed = ?4, cancelled = ?5, running = 0, rest = ?6, "
-                     "watermark = ?7, updated = ?8, finished = ?9, results_length = ?10 WHERE id = ?1",
+                     "watermark = ?7, updated = ?8, finished = ?9, results_length = ?10, "
+                     "spent = spent + CASE state WHEN 'running' THEN max(?8 - resumed, 0) ELSE 0 END WHERE id = ?1",
     [SQL_RUN_DELETE] = "DELETE FROM ktb_runs WHERE id = ?1",
     [SQL_JOB_GET] = "SELECT job, sets, folder, identity, digest, results FROM ktb_jobs WHERE run_id = ?1",
     [SQL_JOB_INSERT] = "INSERT INTO ktb_jobs(run_id, job, sets, folder, identity, digest, results) "
