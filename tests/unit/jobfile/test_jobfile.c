@@ -423,8 +423,7 @@ static void test_identity(void **state)
     static const char first[] = "task: {command: [echo, \"${x}\"]}\nargs: {x: {range: [0, 1, 0.5]}}\n";
     static const char *const same[] = {
         "# a comment\nargs:\n  x:\n    range: {from: 0.0, to: 1, step: 0.50}\ntask:\n  command: echo ${x}\n",
-        "name: other\nparallelism: 7\nretries: 3\nenv: {A: b}\ntask: {command: [echo, \"${x}\"]}\n"
-        "args: {x: {range: [0, 1, 0.5]}}\n",
+        "name: two\nparallelism: 7\nretries: 3\ntask: {command: [echo, \"${x}\"]}\nargs: {x: {range: [0, 1, 0.5]}}\nenv: {A: b}",
         "task: {command: [echo, \"${x}\"]}\nargs: {x: {range: [0, 1.2, 0.5]}}\n",
     };
     static const char *const other[] = {
