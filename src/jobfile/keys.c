@@ -262,14 +262,13 @@ static void known_names(const struct job *job, struct buf *out)
 
 static void names_no_argument(struct reader *r, const struct node *node, int offset, const char *name)
 {
-    static const char *const own[] = {"task", "run", "attempt", "slot", "seed"};
     CLEANUP_BUF struct buf text = {0};
-    const char *names[JOB_ARGS_MAX + ARRAY_LEN(own)];
+    const char *names[JOB_ARGS_MAX + ARRAY_LEN(piece_names)];
     size_t n = 0;
     for (int i = 0; i < r->job->n_args && !r->job->positional; i++)
         names[n++] = r->job->args[i].name;
-    for (size_t i = 0; i < ARRAY_LEN(own); i++)
-        names[n++] = own[i];
+    for (size_t i = PIECE_TASK; i < ARRAY_LEN(piece_names); i++)
+        names[n++] = piece_names[i];
     const char *near = names_nearest(name, names, n);
     buf_printf(&text, "`${%s}` names no argument; ", name);
     if (near)

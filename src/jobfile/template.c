@@ -11,6 +11,10 @@
 /* A wider pad is more likely a slip of the finger. */
 #define PAD_MAX 100
 
+const char *const piece_names[] = {
+    [PIECE_TASK] = "task", [PIECE_RUN] = "run", [PIECE_ATTEMPT] = "attempt", [PIECE_SLOT] = "slot", [PIECE_SEED] = "seed",
+};
+
 static const char *const part_names[] = {
     [PART_NAME] = "name", [PART_STEM] = "stem", [PART_EXT] = "ext", [PART_DIR] = "dir",
 };
@@ -133,9 +137,6 @@ void template_free(struct template *t)
 /* An argument of the name comes before what we offer by it: the user's `seed` is the one that is meant. */
 static bool resolve_piece(struct piece *piece, const char *const *names, int n_names)
 {
-    static const char *const own[] = {
-        [PIECE_TASK] = "task", [PIECE_RUN] = "run", [PIECE_ATTEMPT] = "attempt", [PIECE_SLOT] = "slot", [PIECE_SEED] = "seed",
-    };
     piece->kind = PIECE_ARG;
     piece->arg = -1;
     for (int i = 0; i < n_names; i++) {
@@ -146,7 +147,7 @@ static bool resolve_piece(struct piece *piece, const char *const *names, int n_n
             return true;
         }
     }
-    int kind = names_find(own, NAMES_COUNT(own), piece->name, strlen(piece->name));
+    int kind = names_find(piece_names, NAMES_COUNT(piece_names), piece->name, strlen(piece->name));
     if (kind >= 0)
         piece->kind = (enum piece_kind)kind;
     return kind >= 0;

@@ -20,6 +20,8 @@ enum piece_kind {
     PIECE_SLOT,
     PIECE_SEED,
 };
+/* What stands between the braces for the kinds from PIECE_TASK on. */
+extern const char *const piece_names[PIECE_SEED + 1];
 enum piece_part { PART_WHOLE, PART_NAME, PART_STEM, PART_EXT, PART_DIR };
 
 struct piece {

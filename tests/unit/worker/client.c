@@ -43,6 +43,7 @@ static void exec_worker(int keep, const int key[2], const int announce[2], const
     close(b);
     close(c);
     snprintf(number, sizeof number, "%d", keep);
+    signal(SIGHUP, SIG_DFL); /* where it is ignored (nohup) the worker leaves it so */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     execl(program, program, "--listen", "127.0.0.1:0", "--key-fd", "3", "--announce-fd", "4", "--parent-fd", "5", "--tasks", jobs,
           keep ? "--keep" : (char *)NULL, number, (char *)NULL);
