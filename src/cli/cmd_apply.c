@@ -55,31 +55,34 @@ static int find_same(struct applying *a, struct err *err)
     return a->run.state != RUN_CANCELLED && strcmp(a->run.identity, plan_identity(a->loaded.plan)) == 0;
 }
 
-/* This file's policy counts now. The run keeps its own text, and the command's KEY=VALUEs only if they belong to that text. */
-static int go_on(struct applying *a, struct err *err)
+/* The newest run is of this file: it goes on (1), or is at rest (0). This file's policy counts from now on, also for the
+ * `retry` that is proposed for what has failed, and for every later `resume`. */
+static int go_on(struct applying *a, int *ret_status, struct err *err)
 {
-    const struct job *job = a->loaded.job;
-    bool same_text = strcmp(job->source, a->run.job_text) == 0 && strcmp(job->folder, a->run.folder) == 0;
-    return state_start_run(a->state, &a->run, same_text ? a->loaded.sets : NULL, job->backend, err);
+    const struct loaded *loaded = &a->loaded;
+    CLEANUP_FREE char *rerun = command_line(a->options, "apply", a->options->words[0], "--rerun");
+    CLEANUP_FREE char *advice = mem_printf("a new run: %s", rerun);
+    if (rest_of(&a->run) != REST_NONE &&
+        (database_lock(a->state, &a->run, &a->lock, err) || state_keep_job(a->state, &a->run, loaded->plan, loaded->sets, err)))
+        return -1;
+    warn_if_changed(&a->run, loaded->job, rest_of(&a->run) == REST_NONE ? NULL : advice);
+    if (rest_of(&a->run) == REST_OPEN)
+        return state_start_run(a->state, &a->run, NULL, loaded->job->backend, err) ? -1 : 1;
+    *ret_status = say_at_rest(a->options, &a->run);
+    if (rest_of(&a->run) == REST_NONE)
+        say("%s", advice);
+    return 0;
 }
 
 /* Ends with a run that is locked and running (1), or with nothing to do and the exit status (0). */
 static int settle(struct applying *a, int *ret_status, struct err *err)
 {
-    CLEANUP_FREE char *rerun = command_line(a->options, "apply", a->options->words[0], "--rerun");
-    CLEANUP_FREE char *advice = mem_printf("a new run: %s", rerun);
     int same = find_same(a, err);
     if (same < 0)
         return -1;
-    if (same == 0)
-        return make_run(a, err) ? -1 : 1;
-    if (rest_of(&a->run) == REST_OPEN && database_lock(a->state, &a->run, &a->lock, err))
-        return -1;
-    warn_if_changed(&a->run, a->loaded.job, advice);
-    if (rest_of(&a->run) == REST_OPEN)
-        return go_on(a, err) ? -1 : 1;
-    *ret_status = say_at_rest(a->options, &a->run);
-    return 0;
+    if (same > 0)
+        return go_on(a, ret_status, err);
+    return make_run(a, err) ? -1 : 1;
 }
 
 static int apply(struct applying *a)

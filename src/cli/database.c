@@ -110,6 +110,10 @@ char *command_line(const struct options *options, const char *verb, const char *
     }
     if (more)
         buf_printf(&b, " %s", more);
+    for (int i = 0; i < options->n_sets && strcmp(verb, "apply") == 0; i++) { /* without them it is another file */
+        buf_add_str(&b, " --set ");
+        add_quoted(&b, options->sets[i]);
+    }
     if (!options->db_is_default) {
         buf_add_str(&b, " --db ");
         add_quoted(&b, options->db);

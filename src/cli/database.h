@@ -21,7 +21,7 @@ int database_find(struct state *state, const struct options *options, int word, 
 /* Locks the run and reads it again: what was true before it was locked need not be so any more. */
 int database_lock(struct state *state, struct run_info *run, struct run_lock **ret, struct err *err);
 
-/* "ktbatch resume cubes-1", with --db where it is needed; quoted for a shell. Owned by the caller. `more` may be NULL. */
+/* "ktbatch resume cubes-1", with --db where it is needed (`apply` also with its --set); quoted for a shell. Owned by the caller. `more` may be NULL. */
 char *command_line(const struct options *options, const char *verb, const char *run, const char *more);
 /* A path as it is shown: from the current folder where it is below it. Owned by the caller. */
 char *path_shown(const char *path);

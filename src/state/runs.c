@@ -394,6 +394,30 @@ static int check_move(struct state *state, struct run_info *run, enum run_state 
                    run_state_names[to]);
 }
 
+static void replace(char **text, const char *with)
+{
+    free(*text);
+    *text = mem_strdup(with ? with : "");
+}
+
+int state_keep_job(struct state *state, struct run_info *run, const struct plan *plan, const char *sets_json, struct err *err)
+{
+    const struct job *job = plan_job(plan);
+    struct db_stmt *stmt = db_use(state->db, SQL_JOB_KEEP, err);
+    if (!stmt)
+        return -1;
+    db_bind_i64(stmt, 1, run->id);
+    db_bind_str(stmt, 2, job->source ? job->source : "");
+    db_bind_str(stmt, 3, job->folder ? job->folder : "");
+    db_bind_str(stmt, 4, sets_json);
+    if (db_run(state->db, stmt, err))
+        return -1;
+    replace(&run->job_text, job->source);
+    replace(&run->folder, job->folder);
+    replace(&run->sets, sets_json);
+    return 0;
+}
+
 static int start_run(struct state *state, struct run_info *run, const char *sets_json, const char *backend, struct err *err)
 {
     struct db_stmt *stmt = db_use(state->db, SQL_RUN_START, err);
@@ -423,14 +447,10 @@ int state_start_run(struct state *state, struct run_info *run, const char *sets_
         return -1;
     if (finish(state, run, start_run(state, run, sets_json, backend, err), err))
         return -1;
-    if (backend) {
-        free(run->backend);
-        run->backend = mem_strdup(backend);
-    }
-    if (sets_json) {
-        free(run->sets);
-        run->sets = mem_strdup(sets_json);
-    }
+    if (backend)
+        replace(&run->backend, backend);
+    if (sets_json)
+        replace(&run->sets, sets_json);
     return 0;
 }
 

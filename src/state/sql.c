@@ -58,6 +58,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_JOB_GET] = "SELECT job, sets, folder, identity, digest, results FROM ktb_jobs WHERE run_id = ?1",
     [SQL_JOB_INSERT] = "INSERT INTO ktb_jobs(run_id, job, sets, folder, identity, digest, results) "
                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_JOB_KEEP] = "UPDATE ktb_jobs SET job = ?2, folder = ?3, sets = ?4 WHERE run_id = ?1",
     [SQL_JOB_SETS] = "UPDATE ktb_jobs SET sets = ?2 WHERE run_id = ?1",
     [SQL_JOB_DELETE] = "DELETE FROM ktb_jobs WHERE run_id = ?1",
     [SQL_NAME_NEXT] = "INSERT INTO ktb_names(name_key, last) VALUES (?1, 1) "

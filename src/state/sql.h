@@ -23,6 +23,7 @@ enum sql {
     SQL_RUN_DELETE,
     SQL_JOB_GET,
     SQL_JOB_INSERT,
+    SQL_JOB_KEEP,
     SQL_JOB_SETS,
     SQL_JOB_DELETE,
     SQL_NAME_NEXT,

@@ -86,6 +86,9 @@ int64_t run_lock_holder(struct state *state, const struct run_info *run);
  * `results_root`: folder under which RUN/ goes; it is made, and a number whose folder is there already is passed over. */
 int state_create_run(struct state *state, const struct plan *plan, const char *sets_json, const char *results_root,
                      struct run_info *ret, struct run_lock **ret_lock, struct err *err);
+/* Of a run that is not running: `plan`, which has its identity, was applied in its place. What counts for policy and place is
+ * that job's text, folder and KEY=VALUEs from now on. */
+int state_keep_job(struct state *state, struct run_info *run, const struct plan *plan, const char *sets_json, struct err *err);
 /* Takes an existing run up again: state running, job text's policy overrides `sets_json` (NULL: as they are), backend. */
 int state_start_run(struct state *state, struct run_info *run, const char *sets_json, const char *backend, struct err *err);
 /* Ends a runner's part: final state, open `running` rows back to queued, seconds added up. */

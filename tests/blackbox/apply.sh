@@ -88,13 +88,30 @@ has err 'has changed since'
 run 0 ktbatch apply prog.yaml --rerun -q
 hasnt err 'running'
 
-# The same tasks from another text: the run goes on, and can still be resumed by its own text.
+# The same tasks from another text: the run goes on, and can be resumed by that text.
 run 0 ktbatch apply part.yaml --name text --set args.x='{range: [1, 5]}' --tasks 0
 sed 's/10/5/; s/^name: .*/name: text/' part.yaml >text.yaml
 run 0 ktbatch apply text.yaml --tasks 1
 has err 'text-1: 2 done'
 run 0 ktbatch resume text
 check_cubes text 5
+
+# What was applied last counts: the policy of an edited file, for the run that goes on, for resume and for retry.
+command_job late 3 'echo "$1 $2" >>late-ran; [ "$1" != 2 ] || [ "$2" = 4 ] || exit 1; echo "$1 $GREETING" >>greeted; echo 1'
+run 0 ktbatch apply late.yaml --tasks 0
+sed 's/^retries: 0/retries: 1/' late.yaml >edited.yaml
+printf 'backoff: 1ms\nenv: {GREETING: hello}\n' >>edited.yaml
+run 0 ktbatch apply edited.yaml --tasks 2
+run 1 ktbatch resume late
+same "$(tr '\n' ' ' <late-ran)" '1 1 3 1 2 1 2 2 '
+same "$(tr '\n' ' ' <greeted)" '1  3 hello '
+run 1 ktbatch apply edited.yaml --set env.GREETING=hi
+has err 'ktbatch retry late-1'
+same "$(wc -l <late-ran | tr -d ' ')" 4
+run 0 ktbatch retry late
+same "$(tail -n 1 greeted)" '2 hi'
+run 0 ktbatch apply edited.yaml --set env.GREETING='a b' --db ktbatch.db
+has err "a new run: ktbatch apply edited.yaml --rerun --set 'env.GREETING=a b'"
 
 # resume changes policy, not tasks.
 run 0 ktbatch apply part.yaml --name pol --tasks 0
