@@ -1,6 +1,7 @@
 /* See output.h. */
 #include "dispatch/output.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -140,6 +141,15 @@ static bool add_not_finite(struct slice text, struct buf *ret)
     return true;
 }
 
+/* "007" is the integer 7. */
+static void strip_zeros(char *digits)
+{
+    size_t zeros = strspn(digits, "0");
+    if (zeros > 0 && !isdigit((unsigned char)digits[zeros]))
+        zeros--;
+    memmove(digits, digits + zeros, strlen(digits + zeros) + 1);
+}
+
 /* Numbers as people print them ("+1", ".5", "1.", "007") become JSON; others stay as they are written. */
 static bool add_number(struct slice text, struct buf *ret)
 {
@@ -159,10 +169,14 @@ static bool add_number(struct slice text, struct buf *ret)
     word[text.len] = '\0';
     if (strspn(word, "0123456789+-.eE") != text.len)
         return false;
+    strip_zeros(word + (word[0] == '-'));
     double d = strtod(word, &end);
     if (*end || !isfinite(d))
         return false;
-    json_add_double(ret, d);
+    if (json_check(word, strlen(word), &v, NULL) == 0)
+        buf_add_str(ret, word);
+    else
+        json_add_double(ret, d);
     return true;
 }
 
@@ -172,11 +186,42 @@ static struct slice last_line(struct slice text)
     return newline ? (struct slice){newline + 1, (size_t)(text.p + text.len - newline - 1)} : text;
 }
 
+static const char *string_end(const char *p, const char *end)
+{
+    for (p++; p < end && *p != '"'; p++)
+        p += *p == '\\' && p + 1 < end;
+    return p < end ? p + 1 : end;
+}
+
+static const char *word_end(const char *p, const char *end)
+{
+    for (p++; p < end && isalpha((unsigned char)*p); p++)
+        ;
+    return p;
+}
+
+/* JSON has no word for NaN and infinities, but programs write one: outside strings these become texts. */
+static void quote_not_finite(struct slice text, struct buf *ret)
+{
+    const char *end = text.p + text.len, *next;
+    for (const char *p = text.p; p < end; p = next) {
+        bool word = *p == '-' || isalpha((unsigned char)*p);
+        next = *p == '"' ? string_end(p, end) : word ? word_end(p, end) : p + 1;
+        struct slice piece = {p, (size_t)(next - p)};
+        if (!word || !add_not_finite(piece, ret))
+            buf_add_slice(ret, piece);
+    }
+}
+
 static int add_json(const char *form, struct slice text, struct buf *ret, struct buf *ret_problem)
 {
     struct json v;
-    if (json_check(text.p, text.len, &v, NULL))
-        return add_not_finite(text, ret) ? 0 : problem(ret_problem, form, text);
+    CLEANUP_BUF struct buf quoted = {0};
+    if (json_check(text.p, text.len, &v, NULL)) {
+        quote_not_finite(text, &quoted);
+        if (json_check(quoted.data, quoted.len, &v, NULL))
+            return problem(ret_problem, form, text);
+    }
     json_compact(v, ret);
     return 0;
 }

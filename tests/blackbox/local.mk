@@ -5,6 +5,7 @@ BLACKBOX_TESTS = \
 	%D%/busy.sh \
 	%D%/changing.sh \
 	%D%/databases.sh \
+	%D%/forms.sh \
 	%D%/jobs.sh \
 	%D%/kill_runner.sh \
 	%D%/kill_workers.sh \

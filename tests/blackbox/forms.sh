@@ -1,0 +1,69 @@
+#!/bin/bash
+# What commands print, and what becomes of it: every form of `result`, and columns.
+. "$top_srcdir/tests/blackbox/lib.sh"
+
+# form NAME RESULT TEXT…: a run NAME of commands that print the texts, with \n for a new line.
+form() {
+    name=$1 form=$2
+    shift 2
+    printf 'task:\n  command: [printf, "%%b", "${x}"]\n  result: %s\nargs:\n  x:\n' "$form" >"$name.yaml"
+    [ $name = numbers ] || [ $name = texts ] || sed -i '/result:/a\  columns: [loss, result]' "$name.yaml"
+    for text; do printf '    - "%s"\n' "$(printf %s "$text" | sed 's/["\\]/\\&/g')" >>"$name.yaml"; done
+    ktbatch apply "$name.yaml" 2>err </dev/null
+}
+# of NAME: results and types, a line each.
+of() { sql "select task, state, typeof(result), result from $1 order by task"; }
+
+form numbers number 3 3.10 ' 7 ' +5 .5 5. 007 -00.50 000 1e3 nan -nan inf -Infinity 12345678901234567890123 1_000 0x10 ''
+same "$(of numbers)" '0|done|integer|3
+1|done|real|3.1
+2|done|integer|7
+3|done|integer|5
+4|done|real|0.5
+5|done|real|5.0
+6|done|integer|7
+7|done|real|-0.5
+8|done|integer|0
+9|done|real|1000.0
+10|done|text|nan
+11|done|text|nan
+12|done|text|inf
+13|done|text|-inf
+14|done|text|12345678901234567890123
+15|failed|null|
+16|failed|null|
+17|failed|null|'
+has results/numbers-1/results.jsonl '"result":3.10'
+has results/numbers-1/results.jsonl '"result":12345678901234567890123'
+has results/numbers-1/failed.jsonl 'result: number, but stdout is \"0x10\"'
+has results/numbers-1/failed.jsonl 'result: number, but stdout is empty'
+
+form json json '{"loss": NaN, "x": [Infinity, -Infinity]}' '{"loss": -inf, "nan": "NaN \\" nan"}' '{"loss": 1nan}' NaN \
+    '{"loss": 9007199254740993, "result": {"a": null}}' '"text"' null '{"loss": 1} x' '{loss: 1}' '{"loss": not}' '{"a'
+same "$(of json)" '0|done|text|{"loss":"nan","x":["inf","-inf"]}
+1|done|text|{"loss":"-inf","nan":"NaN \" nan"}
+2|failed|null|
+3|done|text|nan
+4|done|text|{"loss":9007199254740993,"result":{"a":null}}
+5|done|text|text
+6|done|null|
+7|failed|null|
+8|failed|null|
+9|failed|null|
+10|failed|null|'
+same "$(sql 'select loss, result_result from json where task in (0, 1, 4)')" 'nan|
+-inf|
+9007199254740993|{"a":null}'
+
+form ending '{json: last}' 'log\n{"loss": 1}\n\n ' '2\r\n' '{"loss": 1}\nlog\n'
+same "$(of ending)" '0|done|text|{"loss":1}
+1|done|integer|2
+2|failed|null|'
+has results/ending-1/failed.jsonl 'result: {json: last}, but stdout is \"log\"'
+
+form texts text 3 '{"a": 1}' '' ' a '
+same "$(of texts)" '0|done|text|3
+1|done|text|{"a": 1}
+2|done|text|
+3|done|text| a '
+finish
