@@ -110,9 +110,9 @@ char *command_line(const struct options *options, const char *verb, const char *
     }
     if (more)
         buf_printf(&b, " %s", more);
-    for (int i = 0; i < options->n_sets && strcmp(verb, "apply") == 0; i++) { /* without them it is another file */
+    for (int i = 0; i < options->sets.n && strcmp(verb, "apply") == 0; i++) { /* without them it is another file */
         buf_add_str(&b, " --set ");
-        add_quoted(&b, options->sets[i]);
+        add_quoted(&b, options->sets.list[i]);
     }
     if (!options->db_is_default) {
         buf_add_str(&b, " --db ");
@@ -149,7 +149,11 @@ void failures_each(struct state *state, const struct run_info *run, void (*fn)(v
     CLEANUP_BUF struct buf text = {0};
     if (run->failed == 0 || failures_open(state, run, &rows, &ignored))
         return;
-    for (int i = 0; i < FAILURES_SHOWN && state_rows_next(rows, &ignored) > 0; i++) {
+    for (int i = 0; state_rows_next(rows, &ignored) > 0; i++) {
+        if (i == FAILURES_SHOWN) {
+            fn(ctx, "…");
+            break;
+        }
         buf_clear(&text);
         buf_printf(&text, "%" PRId64 " × ", state_rows_int(rows, 0));
         buf_add_slice(&text, state_rows_text(rows, 1));

@@ -223,7 +223,7 @@ static void move_due(struct sched *s, int64_t now)
 static bool has_work(struct sched *s, int64_t now)
 {
     move_due(s, now);
-    return !s->hold && s->ready_tasks + s->fed_tasks > 0;
+    return !s->hold && !sched_too_many_failures(s) && s->ready_tasks + s->fed_tasks > 0;
 }
 
 int64_t sched_wakeup(const struct sched *s)

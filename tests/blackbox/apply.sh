@@ -65,6 +65,15 @@ run 1 ktbatch apply odd.yaml --db odd.db
 has err 'ktbatch retry odd-1 --db odd.db'
 same "$(wc -l <ran | tr -d ' ')" 6
 
+# maxFailures: not one task more than it must be; resume counts anew.
+command_job bad 20 'exit 1'
+run 1 ktbatch apply bad.yaml -j 1 --max-failures 2
+has err 'bad-1: 0 done, 3 failed, 17 left'
+has err 'maxFailures'
+run 1 ktbatch resume --max-failures 5%
+has err 'bad-1: 0 done, 5 failed, 15 left'
+run 0 ktbatch delete bad-1
+
 # A cancelled run is not gone on with.
 run 0 ktbatch apply part.yaml --name gone --tasks 0
 run 0 ktbatch cancel gone-1
