@@ -402,5 +402,6 @@ int state_fill_rows(struct state *state, const struct run_info *run, int64_t fro
         return -1;
     db_bind_i64(stmt, 1, run->base + from);
     db_bind_i64(stmt, 2, run->base + end);
+    db_bind_i64(stmt, 3, run->id); /* cancelled meanwhile by another: then the rows are, too */
     return db_run(state->db, stmt, err);
 }

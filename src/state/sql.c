@@ -86,7 +86,7 @@ static const char *const texts[SQL_COUNT] = {
                        " ON CONFLICT(id) DO UPDATE SET state = 2, started = excluded.started, us = NULL, "
                        "worker = excluded.worker WHERE " OPEN,
     [SQL_TASKS_FILL] = "INSERT OR IGNORE INTO ktb_tasks(id, state) WITH RECURSIVE n(id) AS (SELECT ?1 UNION ALL "
-                       "SELECT id + 1 FROM n WHERE id + 1 < ?2) SELECT id, 1 FROM n",
+                       "SELECT id + 1 FROM n WHERE id + 1 < ?2) SELECT n.id, r.rest FROM n, ktb_runs r WHERE r.id = ?3",
     [SQL_TASKS_SCAN] = "SELECT id, " OPEN " FROM ktb_tasks WHERE id >= ?1 AND id < ?2 ORDER BY id",
     [SQL_TASKS_DONE] = "SELECT id, state, result FROM ktb_tasks WHERE " DONE RANGE " ORDER BY id",
     [SQL_TASKS_FAILED] = "SELECT t.id, a.class, a.message FROM ktb_tasks t LEFT JOIN ktb_attempts a ON a.id = t.id AND "

@@ -535,6 +535,24 @@ static void test_cancel(void **ctx)
     close_run(state, &run, lock);
 }
 
+/* Cancelled by another process while the runner still makes rows; later one task is put back, and rows are made again. */
+static void test_cancel_while_rows_are_made(void **ctx)
+{
+    struct run_lock *lock;
+    (void)ctx;
+    struct state *state = open_state(STATE_CREATE);
+    struct run_info run = make_run(state, "cubes", TEN, &lock);
+    OK(state_fill_rows(state, &run, 0, 4, &ok_err));
+    OK(state_cancel(state, &run, &ok_err));
+    OK(state_fill_rows(state, &run, 4, 4, &ok_err));
+    assert_query(state, "SELECT state, count(*) FROM cubes GROUP BY 1", "cancelled|8\n");
+    retry(state, &run, "task = 2", false, 1);
+    OK(state_fill_rows(state, &run, 8, 4, &ok_err));
+    assert_query(state, "SELECT state, count(*) FROM cubes GROUP BY 1", "cancelled|9\nqueued|1\n");
+    assert_open(state, &run, 4, "2-2 ");
+    close_run(state, &run, lock);
+}
+
 static void test_lines(void **ctx)
 {
     struct run_lock *lock;
@@ -565,6 +583,7 @@ int main(void)
         STATE_TEST(test_info),           STATE_TEST(test_delete),        STATE_TEST(test_name_taken),
         STATE_TEST(test_open_tasks),     STATE_TEST(test_open_tasks_large), STATE_TEST(test_huge_runs),
         STATE_TEST(test_retry),          STATE_TEST(test_retry_where),   STATE_TEST(test_cancel),
+        STATE_TEST(test_cancel_while_rows_are_made),
         STATE_TEST(test_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
