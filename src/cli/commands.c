@@ -22,14 +22,33 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
-int command_unknown(const char *word, const char *verb)
+/* What the commands of other programs are called here. */
+static const struct {
+    const char *word, *command;
+} elsewhere[] = {
+    {"run", "apply"}, {"start", "apply"}, {"submit", "apply"}, {"continue", "resume"}, {"ls", "list"},
+    {"ps", "list"},   {"get", "list"},    {"show", "status"},  {"log", "logs"},        {"rm", "delete"},
+    {"remove", "delete"}, {"kill", "cancel"}, {"stop", "cancel"}, {"check", "validate"}, {"errors", "failures"},
+};
+
+static const char *nearest_command(const char *word)
 {
+    for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
+        if (strcmp(word, elsewhere[i].word) == 0)
+            return elsewhere[i].command;
     const char *names[ARRAY_LEN(command_table)];
     size_t n = 0;
     for (; command_table[n]; n++)
         names[n] = command_table[n]->name;
-    const char *nearest = names_nearest(word + strspn(word, "-"), names, n);
-    if (nearest)
+    return names_nearest(word, names, n);
+}
+
+int command_unknown(const char *word, const char *verb)
+{
+    const char *nearest = nearest_command(word + strspn(word, "-"));
+    if (word[0] == '-' && !nearest)
+        say("ktbatch: %s: the command comes first, its options behind it; see: ktbatch --help", word);
+    else if (nearest)
         say("ktbatch: there is no command %s; did you mean: ktbatch %s%s%s", word, verb, *verb ? " " : "", nearest);
     else
         say("ktbatch: there is no command %s; see: ktbatch --help", word);

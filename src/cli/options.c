@@ -201,7 +201,7 @@ static int refuse(const char *command, const char *word, unsigned long allowed, 
     if (optopt == 0)
         return refuse_unknown(command, word, allowed, err);
     enum option_id id = option_of(optopt);
-    if (id == OPTION_COUNT)
+    if (id == OPTION_COUNT || !(allowed & OPTION_BIT(id)))
         return err_set(err, ERR_USAGE, "unknown option -%c; see: ktbatch %s --help", optopt, command);
     if (value == ':')
         return err_set(err, ERR_USAGE, "--%s needs a value: --%s %s", rows[id].name, rows[id].name, rows[id].value);

@@ -34,6 +34,13 @@ run 2 ktbatch apply cubes.yaml --db folder.db
 run 2 ktbatch list --db folder.db
 : >empty.db
 run 2 ktbatch list --db empty.db
+cp results/cubes-1/results.jsonl kept
+# The results of another database are beside it: their folder is not touched.
+run 0 ktbatch apply cubes.yaml --db empty.db
+has err 'cubes-2: 10 done'
+cmp -s results/cubes-1/results.jsonl kept || fail "another database's results were changed"
+run 0 ktbatch delete cubes-2 --db empty.db
+cmp -s results/cubes-1/results.jsonl kept || fail "another database's results are gone"
 run 0 ktbatch apply cubes.yaml --db empty.db
 
 # Two databases in one folder: neither touches the other's results. A link to one that is not there yet is made where it leads.

@@ -26,10 +26,16 @@ run 2 ktbatch aply
 has err 'did you mean: ktbatch apply'
 run 2 ktbatch xyzzy
 has err 'there is no command xyzzy'
+run 2 ktbatch rm cubes-1
+has err 'did you mean: ktbatch delete'
 run 2 ktbatch help aply
 has err 'did you mean: ktbatch help apply'
 run 2 ktbatch help xyzzy
 has err 'there is no command xyzzy; see: ktbatch --help'
+run 2 ktbatch --db x.db list
+has err '--db: the command comes first'
+run 2 ktbatch logs cubes 0 -o json
+has err 'unknown option -o'
 run 2 ktbatch --helo
 run 2 ktbatch apply --paralelism 3 x.yaml
 has err 'did you mean --parallelism?'
