@@ -78,4 +78,17 @@ fi
 (ktbatch schema 2>err; echo $? >status) | true
 same "$(cat status)" 0 'schema into a closed pipe'
 empty err
+# Closed streams: what has nowhere to go is an error, and a run is not harmed.
+ktbatch schema >&- 2>err
+same $? 3 'schema without standard output'
+ktbatch validate - <&- 2>err
+same $? 2 'validate - without standard input'
+cubes_job cubes 3
+ktbatch apply cubes.yaml >&- 2>err
+same $? 0 'apply without standard output'
+ktbatch apply cubes.yaml --rerun 2>&-
+same $? 0 'apply without standard error'
+ktbatch apply cubes.yaml --rerun >&- 2>&- <&-
+same $? 0 'apply without any stream'
+same "$(sql "select count(*), sum(result) from cubes_all where state = 'done'")" '9|108'
 finish
