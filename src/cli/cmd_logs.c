@@ -2,6 +2,7 @@
  *
  * The database keeps the tail of long output; all of it is in the run's folder then, as of the task's latest attempt that
  * printed so much. The file is taken if it ends in what the database has, so that no attempt is shown another's output.
+ * What a command prints is not kept a second time where it is its result and a newline.
  */
 #include "cli/command.h"
 
@@ -15,6 +16,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/database.h"
+#include "cli/jobs.h"
 
 #define COPY_SIZE (64u << 10)
 
@@ -79,12 +81,26 @@ static int print_stream(const struct run_info *run, int64_t task, const char *st
     return result;
 }
 
+static int read_output(struct state *state, const struct run_info *run, int64_t task, int attempt, struct buf *ret_out,
+                       struct buf *ret_err, struct err *err)
+{
+    if (state_output(state, run, task, attempt, ret_out, ret_err, err))
+        return -1;
+    if (ret_out->len || !jobs_prints_result(run))
+        return 0;
+    if (state_result(state, run, task, attempt, ret_out, err))
+        return -1;
+    if (ret_out->len)
+        buf_add_char(ret_out, '\n');
+    return 0;
+}
+
 static int print_logs(const struct options *options, struct state *state, const struct run_info *run, int64_t task,
                       struct err *err)
 {
     CLEANUP_BUF struct buf out = {0}, errout = {0};
     bool one = options->only_stdout != options->only_stderr;
-    if (state_output(state, run, task, options->attempt, &out, &errout, err))
+    if (read_output(state, run, task, options->attempt, &out, &errout, err))
         return -1;
     if (one)
         return options->only_stdout ? print_stream(run, task, "stdout", &out, false, err)

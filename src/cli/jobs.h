@@ -18,5 +18,7 @@ void loaded_done(struct loaded *loaded);
 int jobs_load_file(const struct options *options, const char *path, struct loaded *ret);
 /* The job of a run with the options' policy on top of what it was applied with. -1 after printing what is wrong. */
 int jobs_load_run(const struct options *options, struct state *state, const struct run_info *run, struct loaded *ret);
+/* Whether what its tasks print becomes their result: a command with any `result` but none. No, if the job cannot be read now. */
+bool jobs_prints_result(const struct run_info *run);
 
 #endif

@@ -268,15 +268,19 @@ int outputs_result(struct outputs *o, const struct output_config *config, int64_
 
 /* ---- into the batch ---- */
 
-/* Whether stdout says nothing that the result does not: then it is not kept a second time. */
+/* Whether stdout is the result, as the database has it, and a newline: then it is not kept a second time. */
 static bool same_as_result(const struct output_config *config, const struct attempt_end *end, const struct stream *out)
 {
+    int64_t number;
     if (!config->command || end->outcome != OUTCOME_OK || end->result_is_file || out->sink)
         return false;
     struct slice text = without_newline(buf_slice(&out->bytes));
+    if (text.len == 0 || text.len == out->bytes.len)
+        return false;
     if (config->form == RESULT_TEXT)
         return utf8_check(text.p, text.len) == text.len;
-    return text.len == end->result.len && memcmp(text.p, end->result.p, text.len) == 0;
+    return json_i64((struct json){end->result.p, end->result.len}, &number) && text.len == end->result.len &&
+           memcmp(text.p, end->result.p, text.len) == 0;
 }
 
 static void attach(struct stream *s, int stream, bool keep, struct batch *batch)

@@ -193,6 +193,22 @@ int state_output(struct state *state, const struct run_info *run, int64_t task, 
     return 0;
 }
 
+int state_result(struct state *state, const struct run_info *run, int64_t task, int attempt, struct buf *ret, struct err *err)
+{
+    int64_t id = run->base + task, number = attempt;
+    struct db_stmt *row = db_use(state->db, SQL_RESULT_GET, err);
+    if (!row || (attempt == 0 && last_attempt(state, id, &number, err)))
+        return -1;
+    db_bind_i64(row, 1, id);
+    db_bind_i64(row, 2, number);
+    int found = db_step(state->db, row, err);
+    if (found <= 0)
+        return found;
+    buf_add_slice(ret, db_slice(row, 0));
+    db_reset(row);
+    return 0;
+}
+
 /* First key and number of an argument's listed values; -1 with an error if it has none. */
 static int listed_range(struct state_values *values, int arg, int64_t *ret_first, int64_t *ret_count, struct err *err)
 {

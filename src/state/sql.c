@@ -123,6 +123,8 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_OUTPUT_INSERT] = "INSERT INTO ktb_outputs(id, attempt, stdout, stderr, stdout_bytes, stderr_bytes) "
                           "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_OUTPUT_GET] = "SELECT stdout, stderr FROM ktb_outputs WHERE id = ?1 AND attempt = ?2",
+    [SQL_RESULT_GET] = "SELECT result FROM ktb_tasks WHERE id = ?1 AND coalesce(state, 0) <= 0 "
+                       "AND ?2 = (SELECT count(*) FROM ktb_attempts WHERE id = ?1) + 1",
     [SQL_OUTPUTS_DELETE] = "DELETE FROM ktb_outputs WHERE id >= ?1 AND id < ?2",
     [SQL_WORKERS_GET] = "SELECT number, name FROM ktb_workers WHERE run_id = ?1 ORDER BY number",
     [SQL_WORKER_INSERT] = "INSERT OR IGNORE INTO ktb_workers(run_id, number, name) VALUES (?1, ?2, ?3)",

@@ -171,6 +171,9 @@ int state_delete(struct state *state, struct run_info *run, struct err *err);
 int state_output(struct state *state, const struct run_info *run, int64_t task, int attempt, struct buf *ret_out,
                  struct buf *ret_err, struct err *err);
 
+/* The result, as text, of the task whose attempt (0: the last one) succeeded; empty if it did not. */
+int state_result(struct state *state, const struct run_info *run, int64_t task, int attempt, struct buf *ret, struct err *err);
+
 /* Reading for the commands: SQL of ours over the public views, with text parameters ?1, ?2 …; rows one at a time. */
 struct state_rows;
 int state_rows_open(struct state *state, const char *sql, const char *const *params, int n_params, struct state_rows **ret,

@@ -66,4 +66,31 @@ same "$(of texts)" '0|done|text|3
 1|done|text|{"a": 1}
 2|done|text|
 3|done|text| a '
+
+# logs prints what was printed, byte for byte, also where the result stands for it.
+logs() { ktbatch logs "$1" "$2" --stdout 2>err | od -An -c | tr -s ' '; }
+form texts text 'a\n' 'a' '\n' '' 'b\n\n'
+same "$(logs texts 0)" ' a \n'
+same "$(logs texts 1)" ' a'
+same "$(logs texts 2)" ' \n'
+same "$(logs texts 3)" ''
+run 0 ktbatch logs texts 3
+has err 'task 3 has printed nothing'
+same "$(logs texts 4)" ' b \n \n'
+form numbers number '7\n' '7' '3.10\n' '007\n' '1e3\n'
+same "$(logs numbers 0)" ' 7 \n'
+same "$(logs numbers 1)" ' 7'
+same "$(logs numbers 2)" ' 3 . 1 0 \n'
+same "$(logs numbers 3)" ' 0 0 7 \n'
+same "$(logs numbers 4)" ' 1 e 3 \n'
+form json json '"a"\n' '5\n' '{"loss": 1}\n'
+same "$(logs json 0)" ' " a " \n'
+same "$(logs json 1)" ' 5 \n'
+same "$(logs json 2)" ' { " l o s s " : 1 } \n'
+cubes_job cubes 1
+run 0 ktbatch apply cubes.yaml
+same "$(logs cubes 0)" ''
+run 0 ktbatch apply texts.yaml --set task.result=none
+run 0 ktbatch apply texts.yaml --name wide --set 'task.command=printf "%s\n" ${x}'
+same "$(sql "select count(*) from ktb_outputs where id >= (select base from ktb_runs where name = 'wide')")" 1 'only the empty line is kept beside its result'
 finish
