@@ -94,11 +94,11 @@ static void gather_sets(const struct options *options, const struct run_info *ru
         sets_add(ret, mem_strdup(options->sets.list[i]));
 }
 
-static struct job *load_job(const struct run_info *run, const struct sets *sets, struct problems *problems)
+static struct job *load_job(const struct run_info *run, const struct sets *sets, bool look, struct problems *problems)
 {
     struct jobfile_source source = {.path = run->run, .text = run->job_text, .text_len = strlen(run->job_text),
                                     .folder = run->folder, .name = run->name, .sets = (const char *const *)sets->list,
-                                    .n_sets = sets->n};
+                                    .n_sets = sets->n, .skip_lookup = !look};
     return jobfile_load(&source, problems);
 }
 
@@ -107,7 +107,7 @@ bool jobs_prints_result(const struct run_info *run)
     struct problems problems = {0};
     struct sets sets = {0};
     gather_sets(&(struct options){0}, run, &sets);
-    struct job *job = load_job(run, &sets, &problems);
+    struct job *job = load_job(run, &sets, false, &problems);
     bool result = job && job->kind == TASK_COMMAND && job->result != RESULT_NONE;
     if (job)
         job_free(job);
@@ -120,7 +120,7 @@ static int load_run(struct state *state, const struct run_info *run, const struc
                     struct problems *problems)
 {
     struct state_values values = {state, run};
-    ret->job = load_job(run, sets, problems);
+    ret->job = load_job(run, sets, true, problems);
     return ret->job ? make_plan(ret, &(struct plan_source){state_lines, &values}, problems) : -1;
 }
 

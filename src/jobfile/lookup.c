@@ -87,9 +87,18 @@ void lookup_library(struct reader *r, const struct node *node)
         job->digest = digest_of(found);
 }
 
-static char *search_path(const char *program)
+/* The PATH that the command will see; NULL if that is not known before it runs. */
+static const char *path_variable(const struct reader *r)
 {
-    const char *p = getenv("PATH");
+    const struct pair *env = node_find(r->root, "env");
+    const struct pair *path = env && env->value->kind == NODE_MAP ? node_find(env->value, "PATH") : NULL;
+    if (!path)
+        return getenv("PATH");
+    return path->value->kind == NODE_TEXT && !strstr(path->value->text, "${") ? path->value->text : NULL;
+}
+
+static char *search_path(const char *p, const char *program)
+{
     while (p && *p) {
         size_t len = strcspn(p, ":");
         CLEANUP_FREE char *entry = mem_strndup(p, len);
@@ -127,6 +136,16 @@ static void with_slash(struct reader *r, const struct node *node, const char *pr
         node_problem(r, node, is_file(path) ? "%s is not executable; chmod +x makes it so" : "no program %s", path);
 }
 
+static void not_in_path(struct reader *r, const struct node *node, const char *program)
+{
+    if (strchr(program, ' '))
+        node_problem(r, node, "program `%s` not found in PATH; of a list each word is an item, such as [echo, hello]", program);
+    else if (strchr(program, '='))
+        node_problem(r, node, "program `%s` not found in PATH; variables go into `env` at the top level", program);
+    else
+        node_problem(r, node, "program `%s` not found in PATH; one beside the job file is written `./%s`", program, program);
+}
+
 void lookup_program(struct reader *r, const struct node *node, const char *program)
 {
     struct job *job = r->job;
@@ -146,9 +165,10 @@ void lookup_program(struct reader *r, const struct node *node, const char *progr
         CLEANUP_FREE char *copy = mem_strdup(program);
         with_slash(r, node, copy);
     } else {
-        job->program_path = search_path(program);
-        if (!job->program_path && !r->source->skip_lookup)
-            node_problem(r, node, "program `%s` not found in PATH; one beside the job file is written `./%s`", program, program);
+        const char *path = path_variable(r);
+        job->program_path = search_path(path, program);
+        if (!job->program_path && path && !r->source->skip_lookup)
+            not_in_path(r, node, program);
     }
     if (job->program_path)
         job->digest = digest_of(job->program_path);

@@ -1,6 +1,7 @@
 /* See shellwords.h. The quoting rules are those of POSIX's shell command language, section 2.2. */
 #include "jobfile/shellwords.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -18,10 +19,23 @@ static const char *escaped(const char *p, struct buf *word)
     return p + 1;
 }
 
+/* Whether a shell would put something in place of what begins here: $NAME, $(…), `…`. */
+static bool is_expansion(const char *p)
+{
+    return *p == '`' || (*p == '$' && (p[1] == '(' || p[1] == '_' || isalpha((unsigned char)p[1])));
+}
+
+/* The same for what must stand outside quotes. */
+static bool is_pattern(const char *p, bool begins)
+{
+    return *p == '*' || (begins && *p == '~' && (p[1] == '/' || !p[1] || strchr(BLANKS, p[1])));
+}
+
 /* Reads behind an opening double quote; NULL if it is never closed. */
-static const char *double_quoted(const char *p, struct buf *word)
+static const char *double_quoted(const char *p, struct buf *word, bool *ret_shell)
 {
     while (*p && *p != '"') {
+        *ret_shell |= is_expansion(p);
         if (*p == '\\' && p[1] && strchr("$`\"\\\n", p[1]))
             p = escaped(p + 1, word);
         else
@@ -40,12 +54,14 @@ static const char *single_quoted(const char *p, struct buf *word)
 }
 
 /* Reads one word. Returns what is behind it, or NULL with the place that is wrong in `*ret_wrong`. */
-static const char *read_word(const char *p, struct buf *word, bool *ret_quoted, const char **ret_wrong)
+static const char *read_word(const char *p, struct buf *word, bool *ret_quoted, bool *ret_shell, const char **ret_wrong)
 {
-    *ret_quoted = false;
+    const char *start = p;
+    *ret_quoted = *ret_shell = false;
     while (p && *p && !strchr(BLANKS, *p)) {
         *ret_wrong = p;
         if (!strchr("'\"\\", *p)) {
+            *ret_shell |= is_expansion(p) || is_pattern(p, p == start);
             buf_add_char(word, *p++);
             continue;
         }
@@ -53,7 +69,7 @@ static const char *read_word(const char *p, struct buf *word, bool *ret_quoted, 
         if (*p == '\'')
             p = single_quoted(p + 1, word);
         else if (*p == '"')
-            p = double_quoted(p + 1, word);
+            p = double_quoted(p + 1, word, ret_shell);
         else
             p = p[1] ? escaped(p + 1, word) : NULL;
     }
@@ -75,9 +91,9 @@ int shellwords_split(const char *line, struct shellwords *ret, const char **ret_
     const char *p = line + strspn(line, BLANKS);
     while (*p) {
         CLEANUP_BUF struct buf word = {0};
-        bool quoted;
+        bool quoted, shell;
         const char *wrong = p, *start = p;
-        p = read_word(p, &word, &quoted, &wrong);
+        p = read_word(p, &word, &quoted, &shell, &wrong);
         if (!p) {
             *ret_problem = *wrong == '\\' ? "a backslash stands at the end" : "the quote that opens here is never closed";
             *ret_offset = (int)(wrong - line);
@@ -91,7 +107,7 @@ int shellwords_split(const char *line, struct shellwords *ret, const char **ret_
         MEM_GROW(words.list, words.n, words.cap);
         struct shellword *w = &words.list[words.n++];
         *w = (struct shellword){buf_steal(&word), (int)(start - line), false};
-        w->operator = !quoted && is_operator(w->text);
+        w->shell = shell || (!quoted && is_operator(w->text));
     }
     *ret = words;
     return 0;

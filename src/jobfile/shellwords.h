@@ -9,7 +9,7 @@
 struct shellword {
     char *text;
     int offset;    /* of its first byte in the line */
-    bool operator; /* unquoted, and a shell would take it as |, >, &&, … */
+    bool shell;    /* a shell would not pass it on as it is: |, >, &&, *.png, $HOME, ~/x, `date` … */
 };
 struct shellwords {
     struct shellword *list;

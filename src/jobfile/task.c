@@ -96,7 +96,7 @@ static const char *command_list(struct reader *r, const struct pair *pair)
     return program;
 }
 
-static void warn_operator(struct reader *r, const struct node *node, const struct shellword *word)
+static void warn_shell(struct reader *r, const struct node *node, const struct shellword *word)
 {
     problem_warn(r->problems, node_mark_at(node, word->offset),
                  "`%s` is passed on as it is, because no shell runs; for a shell write [sh, -c, \"…\"]", word->text);
@@ -122,8 +122,8 @@ static char *command_line(struct reader *r, const struct pair *pair)
     }
     char *program = NULL;
     for (int i = 0; i < words.n; i++) {
-        if (words.list[i].operator)
-            warn_operator(r, pair->value, &words.list[i]);
+        if (words.list[i].shell)
+            warn_shell(r, pair->value, &words.list[i]);
         if (add_argument(r, pair->value, words.list[i].text, text_offset(line, &words.list[i])) && i == 0)
             program = mem_strdup(words.list[0].text);
     }

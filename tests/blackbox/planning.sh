@@ -74,6 +74,16 @@ run 0 sh -c 'ktbatch plan - <good.yaml'
 has out 'good: 10 tasks'
 run 2 sh -c 'ktbatch validate - <bad.yaml'
 
+# A program is looked for in the PATH that it will see.
+mkdir tools
+printf '#!/bin/sh\necho own\n' >tools/own-tool && chmod +x tools/own-tool
+printf 'name: own\ntask: {command: [own-tool]}\n' >own.yaml
+run 2 ktbatch validate own.yaml
+run 0 ktbatch validate own.yaml --set "env.PATH=$PWD/tools:/bin"
+run 0 ktbatch plan own.yaml --set "env.PATH=$PWD/tools:/bin"
+has out "$PWD/tools/own-tool"
+rm -r tools
+
 run 0 ktbatch schema
 cmp -s out "$top_srcdir/schemas/job.schema.json" || fail 'schema prints another file'
 rm -f ./*.yaml problems out err

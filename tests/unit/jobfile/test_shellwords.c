@@ -51,10 +51,28 @@ static void test_operators(void **state)
     static const bool expected[] = {false, true, false, false, true, false};
     static const int offsets[] = {0, 2, 4, 6, 10, 15};
     for (int i = 0; i < words.n; i++) {
-        assert_int_equal(words.list[i].operator, expected[i]);
+        assert_int_equal(words.list[i].shell, expected[i]);
         assert_int_equal(words.list[i].offset, offsets[i]);
     }
     shellwords_done(&words);
+}
+
+static void test_expansions(void **state)
+{
+    (void)state;
+    static const char *const shell[] = {"*.c", "a*", "~", "~/x", "$HOME", "a$x", "$(ls)", "`ls`", "\"$HOME\"", "\"`ls`\"", "'a'*"};
+    static const char *const plain[] = {"'*.c'", "\"*.c\"", "\\*.c", "a~", "'$HOME'", "\\$HOME", "\"\\$HOME\"", "$5", "$", "${x}", "a?b=c", "\"~\""};
+    for (size_t i = 0; i < sizeof shell / sizeof *shell + sizeof plain / sizeof *plain; i++) {
+        bool wanted = i < sizeof shell / sizeof *shell;
+        struct shellwords words;
+        const char *problem, *line = wanted ? shell[i] : plain[i - sizeof shell / sizeof *shell];
+        int offset;
+        assert_int_equal(shellwords_split(line, &words, &problem, &offset), 0);
+        assert_int_equal(words.n, 1);
+        if (words.list[0].shell != wanted)
+            fail_msg("%s", line);
+        shellwords_done(&words);
+    }
 }
 
 static void test_refused(void **state)
@@ -79,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_operators),
+        cmocka_unit_test(test_expansions),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
