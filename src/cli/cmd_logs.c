@@ -81,6 +81,33 @@ static int print_stream(const struct run_info *run, int64_t task, const char *st
     return result;
 }
 
+/* Nothing is there to be printed: says why. An attempt that has not been is an error. */
+static int say_nothing(struct state *state, const struct run_info *run, int64_t task, int attempt, struct err *err)
+{
+    struct state_rows *rows;
+    CLEANUP_FREE char *number = mem_printf("%" PRId64, task);
+    const char *params[] = {run->run, number};
+    if (state_rows_open(state, "SELECT attempts, state = 'running' FROM tasks WHERE run = ?1 AND task = CAST(?2 AS INTEGER)", params, 2,
+                        &rows, err))
+        return -1;
+    int found = state_rows_next(rows, err);
+    int64_t attempts = found > 0 ? state_rows_int(rows, 0) : 0;
+    bool running = found > 0 && state_rows_int(rows, 1);
+    state_rows_close(rows);
+    if (found < 0)
+        return -1;
+    if (attempt > attempts)
+        return err_set(err, ERR_USAGE, "%s: task %" PRId64 " has had %" PRId64 " attempt%s", run->run, task, attempts,
+                       attempts == 1 ? "" : "s");
+    if (running && (attempt == 0 || attempt == attempts))
+        say("%s: task %" PRId64 " is running; what it prints is kept when it has ended", run->run, task);
+    else if (attempts == 0)
+        say("%s: task %" PRId64 " has not been tried", run->run, task);
+    else
+        say("%s: task %" PRId64 " has printed nothing", run->run, task);
+    return 0;
+}
+
 static int read_output(struct state *state, const struct run_info *run, int64_t task, int attempt, struct buf *ret_out,
                        struct buf *ret_err, struct err *err)
 {
@@ -102,12 +129,12 @@ static int print_logs(const struct options *options, struct state *state, const 
     bool one = options->only_stdout != options->only_stderr;
     if (read_output(state, run, task, options->attempt, &out, &errout, err))
         return -1;
+    if (out.len == 0 && errout.len == 0)
+        return say_nothing(state, run, task, options->attempt, err);
     if (one)
         return options->only_stdout ? print_stream(run, task, "stdout", &out, false, err)
                                     : print_stream(run, task, "stderr", &errout, false, err);
     bool titles = errout.len > 0;
-    if (out.len == 0 && errout.len == 0)
-        say("%s: task %" PRId64 " has printed nothing", run->run, task);
     if (print_stream(run, task, "stdout", &out, titles, err))
         return -1;
     return print_stream(run, task, "stderr", &errout, titles, err);

@@ -74,8 +74,9 @@ same "$(logs texts 0)" ' a \n'
 same "$(logs texts 1)" ' a'
 same "$(logs texts 2)" ' \n'
 same "$(logs texts 3)" ''
-run 0 ktbatch logs texts 3
 has err 'task 3 has printed nothing'
+run 2 ktbatch logs texts 3 --attempt 2
+has err 'task 3 has had 1 attempt'
 same "$(logs texts 4)" ' b \n \n'
 form numbers number '7\n' '7' '3.10\n' '007\n' '1e3\n'
 same "$(logs numbers 0)" ' 7 \n'
@@ -90,7 +91,9 @@ same "$(logs json 2)" ' { " l o s s " : 1 } \n'
 cubes_job cubes 1
 run 0 ktbatch apply cubes.yaml
 same "$(logs cubes 0)" ''
-run 0 ktbatch apply texts.yaml --set task.result=none
+run 0 ktbatch apply texts.yaml --name part --tasks 0
+run 0 ktbatch logs part 1
+has err 'task 1 has not been tried'
 run 0 ktbatch apply texts.yaml --name wide --set 'task.command=printf "%s\n" ${x}'
 same "$(sql "select count(*) from ktb_outputs where id >= (select base from ktb_runs where name = 'wide')")" 1 'only the empty line is kept beside its result'
 finish
