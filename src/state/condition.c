@@ -1,6 +1,7 @@
 /* Whether a text can stand between the parentheses of WHERE (…) without leaving them. What SQL means by it, SQLite says. */
 #include "state/inside.h"
 
+#include <ctype.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -37,6 +38,8 @@ const char *condition_problem(const char *where)
         }
         if (*p == ';')
             return "one condition is wanted, without ';'";
+        if (strchr("?:@$", *p) && (p == where || !(isalnum((unsigned char)p[-1]) || p[-1] == '_')))
+            return "a parameter, which has no value here; a text stands in single quotes";
         depth += (*p == '(') - (*p == ')');
         if (depth < 0)
             return "a ')' without its '('";

@@ -195,6 +195,7 @@ static void test_where(void **ctx)
     assert_where(state, &first, "x > 4", "4 5 ");
     assert_where(state, &first, "x > 4 -- and a comment", "4 5 ");
     assert_where(state, &first, "x = 1 OR y = ')' /* ) */ OR \"x\" = 3", "0 2 ");
+    assert_where(state, &first, "y <> '?:@$' AND x = 2", "1 ");
     assert_where(state, &first, "abs(x - 3) <= 1 AND state = 'done'", "1 2 3 ");
     /* Either run's own view, in a subquery, too. */
     assert_where(state, &first, "x = (SELECT max(x) FROM sweep)", "5 ");
@@ -230,6 +231,10 @@ static void test_where_refused(void **ctx)
         "x IN (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT i FROM n)",
         "x IN (SELECT * FROM pragma_journal_mode('delete'))",
         "x = ?1 AND PRAGMA user_version",
+        "x = ?",
+        "x = :a",
+        "y=@b OR 1",
+        "$c",
     };
     (void)ctx;
     struct state *state = open_state(STATE_CREATE);
