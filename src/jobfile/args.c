@@ -15,9 +15,19 @@ struct source_rule {
     void (*read)(struct reader *r, const struct pair *pair, struct job_arg *arg);
 };
 
+/* Identifiers such as 007 lose their zeros where they are read as numbers. */
+static void warn_zeros(struct reader *r, const struct node *node)
+{
+    const char *digits = node->kind == NODE_INT ? node->text + strspn(node->text, "+-") : "";
+    if (digits[0] != '0' || !isdigit((unsigned char)digits[1]))
+        return;
+    CLEANUP_FREE char *number = node_json_text(node);
+    problem_warn(r->problems, node->mark, "`%s` is the number %s to YAML; write \"%s\" for the text", node->text, number, node->text);
+}
+
 static void read_value(struct reader *r, const struct pair *pair, struct job_arg *arg)
 {
-    (void)r;
+    warn_zeros(r, pair->value);
     arg->kind = ARG_FIXED;
     arg->values = mem_alloc(sizeof *arg->values);
     arg->values[0] = node_json_text(pair->value);
@@ -240,6 +250,15 @@ static void read_source(struct reader *r, const struct node *map, struct job_arg
     unknown_source(r, pair);
 }
 
+/* A source that stands in a list is a value like any other mapping, which is hardly what is meant. */
+static void warn_source(struct reader *r, const struct node *node)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sources) && node->kind == NODE_MAP && node->n == 1; i++)
+        if (strcmp(sources[i].name, node->pairs[0].key) == 0)
+            problem_warn(r->problems, node->mark, "in a list {%s: …} is one value, a mapping; a source stands outside of brackets",
+                         sources[i].name);
+}
+
 static void read_list(struct reader *r, const struct node *list, struct job_arg *arg)
 {
     arg->kind = ARG_LIST;
@@ -248,8 +267,11 @@ static void read_list(struct reader *r, const struct node *list, struct job_arg 
         return;
     }
     arg->values = mem_resize(NULL, (size_t)list->n, sizeof *arg->values);
-    for (int i = 0; i < list->n; i++)
+    for (int i = 0; i < list->n; i++) {
+        warn_zeros(r, list->items[i]);
+        warn_source(r, list->items[i]);
         arg->values[i] = node_json_text(list->items[i]);
+    }
     arg->count = list->n;
 }
 
