@@ -289,14 +289,15 @@ void read_results(struct reader *r, const struct pair *pair)
         must_be(r, pair->key, pair->value, "a folder, or a mapping such as {perTask: true}");
 }
 
+/* Behind `task` and `tasksPerWorker`. A command is a process of its own in any case; a function call gets one where it is
+ * the only one of its session. */
 void read_isolate(struct reader *r, const struct pair *pair)
 {
     const char *text = pair->value->kind == NODE_TEXT ? pair->value->text : "";
-    if (strcmp(text, "task") == 0)
-        node_problem(r, pair->value,
-                     "`isolate: task` is not supported in this version; `tasksPerWorker: 1` gives each task a worker");
-    else if (strcmp(text, "session") != 0)
-        must_be(r, pair->key, pair->value, "session");
+    if (strcmp(text, "task") == 0 && r->job->kind == TASK_FUNCTION)
+        r->job->tasks_per_worker = 1;
+    else if (strcmp(text, "task") != 0 && strcmp(text, "session") != 0)
+        must_be(r, pair->key, pair->value, "session or task");
 }
 
 void read_backend(struct reader *r, const struct pair *pair)
