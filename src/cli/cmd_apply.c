@@ -130,9 +130,10 @@ const struct command command_apply = {
             "    ktbatch apply sweep.yaml --parallelism 8 --set timeout=10m\n"
             "    make-job | ktbatch apply -\n\n"
             "Runs the tasks that the file describes. If the newest run of its name is of the same file (same task,\n"
-            "arguments and combination), apply goes on with it while there is something left, and says so when all is done.\n"
-            "A different file, a cancelled run or --rerun make a new run. The database and the folder results/ are made\n"
-            "beside each other in the current folder, or where --db says.\n",
+            "arguments and combination), apply goes on with it while there is something left, with the file's policy, says so\n"
+            "when all is done, and proposes `ktbatch retry` for what has failed. A different file, a cancelled run or --rerun\n"
+            "make a new run. The database and the folder results/ are made beside each other in the current folder, or where\n"
+            "--db says.\n",
     .statuses = "  0    all tasks are done\n"
                 "  1    some failed, or the run was stopped by deadline, maxFailures or cancel\n"
                 "  2    the file or the command line is wrong; nothing was made\n"

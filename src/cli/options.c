@@ -275,7 +275,7 @@ void options_describe(unsigned long allowed, struct buf *out)
         buf_printf(&left, "--%s", rows[i].name);
         if (rows[i].value)
             buf_printf(&left, " %s", rows[i].value);
-        buf_printf(out, "  %-28s %s\n", buf_cstr(&left), rows[i].help);
+        buf_printf(out, "  %-29s %s\n", buf_cstr(&left), rows[i].help);
         buf_done(&left);
     }
 }
