@@ -125,7 +125,10 @@ int say_at_rest(const struct options *options, const struct run_info *run)
     case REST_OPEN:
         break;
     case REST_NONE:
-        say("%s: all %" PRId64 " tasks are done; nothing to do", run->run, run->tasks);
+        if (run->tasks == 1)
+            say("%s: its task is done; nothing to do", run->run);
+        else
+            say("%s: all %" PRId64 " tasks are done; nothing to do", run->run, run->tasks);
         return EXIT_DONE;
     case REST_FAILURES:
         say("%s: %" PRId64 " done, %" PRId64 " failed", run->run, run->done, run->failed);

@@ -65,6 +65,12 @@ static const struct key_rule top_rules[] = {
 };
 const struct key_table top_keys = {NULL, top_rules, ARRAY_LEN(top_rules)};
 
+/* Standard input, or what a shell's <(…) is: without a name or a folder of its own. */
+static bool is_stream(const char *path)
+{
+    return strcmp(path, "-") == 0 || strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+}
+
 /* The file's name without folder and ending. */
 static char *stem_of(const char *path)
 {
@@ -75,7 +81,7 @@ static char *stem_of(const char *path)
 static void default_name(struct reader *r)
 {
     const struct jobfile_source *source = r->source;
-    bool nameless = !source->name && (!source->path || strcmp(source->path, "-") == 0);
+    bool nameless = !source->name && (!source->path || is_stream(source->path));
     if (r->job->name || (r->root && node_find(r->root, "name")))
         return;
     if (nameless) {
@@ -181,7 +187,7 @@ static char *folder_of(const struct jobfile_source *source)
 {
     if (source->folder)
         return path_absolute(source->folder);
-    if (source->text || strcmp(source->path, "-") == 0)
+    if (source->text || is_stream(source->path))
         return path_absolute(".");
     CLEANUP_FREE char *dir = path_dir(source->path);
     return path_absolute(dir);

@@ -39,6 +39,13 @@ has err 'there/results/cubes-1/results.jsonl'
 run 0 ktbatch list --db there/x.db
 has out cubes-1
 
+# From a pipe that a shell gives a name: paths count from here, and the name must be said.
+printf '#!/bin/sh\necho 1\n' >here.sh && chmod +x here.sh
+run 2 ktbatch apply <(echo 'task: {command: [./here.sh]}')
+has err '`name` is missing'
+run 0 ktbatch apply <(echo 'task: {command: [./here.sh]}') --name piped
+has err 'piped-1: 1 done'
+
 # Some of the tasks, then the others.
 cubes_job part 10
 run 0 ktbatch apply part.yaml --tasks 0-2,9
