@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -127,6 +128,12 @@ static int load_run(struct state *state, const struct run_info *run, const struc
 /* Only policy and place may differ from what the run was applied with: its tasks are numbered already. */
 static int check_same(const struct run_info *run, const struct loaded *loaded)
 {
+    CLEANUP_FREE char *was = state_view_name(run->name);
+    CLEANUP_FREE char *is = state_view_name(loaded->job->name);
+    if (strcasecmp(was, is) != 0) {
+        say("ktbatch: %s: its name cannot be changed (`ktbatch apply` with another one makes a new run)", run->run);
+        return -1;
+    }
     if (strcmp(plan_identity(loaded->plan), run->identity) == 0 && plan_tasks(loaded->plan) == run->tasks)
         return 0;
     say("ktbatch: %s: its tasks cannot be changed; --set takes only policy and place here (`ktbatch apply` with it makes a new "

@@ -147,8 +147,7 @@ int output_width(struct slice text)
     return width;
 }
 
-/* Text as a line of a table can hold it: nothing in it moves the cursor or ends the line. */
-static void add_visible(struct buf *b, struct slice text)
+void output_visible(struct buf *b, struct slice text)
 {
     for (size_t at = 0; at < text.len;) {
         unsigned char c = (unsigned char)text.p[at];
@@ -312,7 +311,7 @@ static void add_table_row(struct output *o, const struct output_cell *cells)
         buf_clear(&plain);
         buf_clear(&visible);
         add_plain(&plain, &cells[i]);
-        add_visible(&visible, buf_slice(&plain));
+        output_visible(&visible, buf_slice(&plain));
         if (o->holding)
             hold_field(o, i, cells[i].type, buf_slice(&visible));
         else

@@ -51,6 +51,8 @@ int output_end(struct output *o, struct err *err);
 /* Bytes as they are to standard output; the same rules. */
 int output_raw(int fd, struct slice bytes, struct err *err);
 
+/* Appends text as one line can hold it: what would move the cursor or end the line is written \n, \x1b. */
+void output_visible(struct buf *b, struct slice text);
 /* Columns that a terminal needs for `text` (UTF-8; a byte that is none counts one). */
 int output_width(struct slice text);
 

@@ -188,7 +188,7 @@ void progress_message(struct progress *p, const char *text)
     buf_clear(&p->line);
     if (p->drawn)
         buf_add_str(&p->line, "\r\033[K");
-    buf_add_str(&p->line, text);
+    output_visible(&p->line, slice_str(text));
     buf_add_char(&p->line, '\n');
     p->drawn = false;
     put(p);

@@ -13,7 +13,7 @@ void say(const char *format, ...)
     va_start(args, format);
     CLEANUP_FREE char *text = mem_vprintf(format, args);
     va_end(args);
-    buf_add_str(&line, text);
+    output_visible(&line, slice_str(text)); /* tasks' last words may be in it */
     buf_add_char(&line, '\n');
     /* One write: lines of two processes do not mix. Nobody can be told that stderr cannot be written. */
     ssize_t written = write(STDERR_FILENO, line.data, line.len);

@@ -81,6 +81,12 @@ run 1 ktbatch resume --max-failures 5%
 has err 'bad-1: 0 done, 5 failed, 15 left'
 run 0 ktbatch delete bad-1
 
+# What a task says last cannot play with the terminal.
+command_job colours 1 'printf "\033[2Jgone\r\n" >&2; exit 1'
+run 1 ktbatch apply colours.yaml
+has err 'exit 1: \x1b[2Jgone'
+! grep -q "$(printf '\033')" err || fail 'a control character is said'
+
 # A cancelled run is not gone on with.
 run 0 ktbatch apply part.yaml --name gone --tasks 0
 run 0 ktbatch cancel gone-1
@@ -133,6 +139,8 @@ has err "a new run: ktbatch apply edited.yaml --rerun --set 'env.GREETING=a b'"
 run 0 ktbatch apply part.yaml --name pol --tasks 0
 run 2 ktbatch resume pol --set args.x=3
 has err 'its tasks cannot be changed'
+run 2 ktbatch resume pol --set name=other
+has err 'its name cannot be changed'
 run 0 ktbatch resume pol -j 1 --set retries=1
 run 2 ktbatch resume nosuch
 has err 'pol-1'
