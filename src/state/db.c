@@ -176,12 +176,18 @@ struct db_stmt *db_use(struct db *db, enum sql which, struct err *err)
     return wrap(*stmt);
 }
 
+/* The statement is at fault, not the database. */
+static bool is_statements(int code)
+{
+    return code == SQLITE_ERROR || code == SQLITE_AUTH || code == SQLITE_TOOBIG;
+}
+
 int db_prepare(struct db *db, const char *text, struct db_stmt **ret, struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
     const char *tail = "";
     int code = sqlite3_prepare_v2(db->handle, text, -1, &stmt, &tail);
-    if (code == SQLITE_ERROR || code == SQLITE_AUTH || code == SQLITE_TOOBIG)
+    if (is_statements(code))
         return err_set(err, ERR_USAGE, "%s", sqlite3_errmsg(db->handle));
     if (code != SQLITE_OK)
         return fail(db, err);
@@ -238,6 +244,14 @@ int db_step(struct db *db, struct db_stmt *stmt, struct err *err)
         fail(db, err);
     sqlite3_reset(raw(stmt));
     return code == SQLITE_DONE ? 0 : -1;
+}
+
+int db_step_asked(struct db *db, struct db_stmt *stmt, struct err *err)
+{
+    int row = db_step(db, stmt, err);
+    if (row < 0 && is_statements(sqlite3_errcode(db->handle)))
+        err_set(err, ERR_USAGE, "%s", sqlite3_errmsg(db->handle));
+    return row;
 }
 
 int db_run(struct db *db, struct db_stmt *stmt, struct err *err)

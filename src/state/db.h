@@ -58,6 +58,8 @@ void db_bind_str(struct db_stmt *stmt, int i, const char *text);
 void db_bind_blob(struct db_stmt *stmt, int i, struct slice bytes);
 /* 1 a row, 0 the end (the statement is reset), -1 an error. */
 int db_step(struct db *db, struct db_stmt *stmt, struct err *err);
+/* The same for a statement of the user's: what is its own fault (text that is no JSON, a number too large) is ERR_USAGE. */
+int db_step_asked(struct db *db, struct db_stmt *stmt, struct err *err);
 /* Steps to the end. */
 int db_run(struct db *db, struct db_stmt *stmt, struct err *err);
 void db_reset(struct db_stmt *stmt);

@@ -13,6 +13,7 @@ struct state_rows {
     struct db *db;   /* the state's, or `own` */
     struct db *own;
     struct db_stmt *stmt;
+    char *where;     /* the user's condition, or NULL */
     const struct state *state;
 };
 
@@ -80,14 +81,19 @@ int state_rows_where(struct state *state, const struct run_info *run, const char
         return -1;
     }
     struct state_rows *rows = MEM_NEW(struct state_rows);
-    *rows = (struct state_rows){.db = own, .own = own, .stmt = stmt, .state = state};
+    *rows = (struct state_rows){.db = own, .own = own, .stmt = stmt, .where = mem_strdup(where), .state = state};
     *ret = rows;
     return 0;
 }
 
 int state_rows_next(struct state_rows *rows, struct err *err)
 {
-    return db_step(rows->db, rows->stmt, err);
+    if (!rows->where)
+        return db_step(rows->db, rows->stmt, err);
+    int row = db_step_asked(rows->db, rows->stmt, err);
+    if (row < 0 && err->class == ERR_USAGE)
+        err_prefix(err, "--where %s", rows->where);
+    return row;
 }
 
 void state_rows_close(struct state_rows *rows)
@@ -96,6 +102,7 @@ void state_rows_close(struct state_rows *rows)
         return;
     db_stmt_free(rows->stmt);
     db_close(rows->own);
+    free(rows->where);
     free(rows);
 }
 

@@ -55,6 +55,10 @@ same "$(sql 'select loss, result_result from json where task in (0, 1, 4)')" 'na
 -inf|
 9007199254740993|{"a":null}'
 
+run 2 ktbatch results json --where "json_extract(result, '$.loss') = 1"
+has err "--where json_extract(result, '\$.loss') = 1: malformed JSON"
+hasnt err ktbatch.db
+
 form ending '{json: last}' 'log\n{"loss": 1}\n\n ' '2\r\n' '{"loss": 1}\nlog\n'
 same "$(of ending)" '0|done|text|{"loss":1}
 1|done|integer|2
