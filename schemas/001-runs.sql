@@ -40,7 +40,7 @@ CREATE TABLE ktb_jobs(
     folder TEXT NOT NULL,
     identity TEXT NOT NULL,
     digest TEXT NOT NULL,
-    results TEXT NOT NULL   -- folder
+    results TEXT NOT NULL   -- folder; below the database's: the way from there
 );
 
 -- The last number used for a name: a run's id is never used twice.

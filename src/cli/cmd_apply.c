@@ -41,9 +41,11 @@ static int make_run(struct applying *a, struct err *err)
     const struct job *job = a->loaded.job;
     CLEANUP_FREE char *folder = path_dir(state_path(a->state));
     CLEANUP_FREE char *beside = path_join(folder, "results");
+    const char *root = job->results ? job->results : beside;
     run_info_done(&a->run);
-    return state_create_run(a->state, a->loaded.plan, a->loaded.sets, job->results ? job->results : beside,
-                            &a->run, &a->lock, err);
+    if (dir_make(root, err)) /* before there is a run that could never keep its results */
+        return -1;
+    return state_create_run(a->state, a->loaded.plan, a->loaded.sets, root, &a->run, &a->lock, err);
 }
 
 /* Whether the newest run of the name is of this file and may go on. 1: it is in a->run; 0: a new one is needed. */

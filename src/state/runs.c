@@ -228,6 +228,13 @@ static int insert_args(struct state *state, const struct plan *plan, int64_t run
     return result;
 }
 
+/* A folder below the database's is kept as the way there, so that both can be moved or copied together. */
+static const char *way_to(const char *folder, const char *path)
+{
+    size_t len = strlen(folder);
+    return len > 1 && strncmp(path, folder, len) == 0 && path[len] == '/' ? path + len + 1 : path;
+}
+
 static int insert_job(struct state *state, const struct plan *plan, int64_t run_id, const char *sets_json,
                       const char *results, struct err *err)
 {
@@ -241,7 +248,8 @@ static int insert_job(struct state *state, const struct plan *plan, int64_t run_
     db_bind_str(stmt, 4, job->folder ? job->folder : "");
     db_bind_str(stmt, 5, plan_identity(plan));
     db_bind_str(stmt, 6, job->digest ? job->digest : "");
-    db_bind_str(stmt, 7, results);
+    CLEANUP_FREE char *beside = path_dir(state->real_path);
+    db_bind_str(stmt, 7, way_to(beside, results));
     return db_run(state->db, stmt, err);
 }
 

@@ -403,7 +403,9 @@ int run_load(struct state *state, struct db_stmt *row, struct run_info *ret, str
             run.folder = db_strdup(job, 2);
             run.identity = db_strdup(job, 3);
             run.digest = db_strdup(job, 4);
-            run.results = db_strdup(job, 5);
+            CLEANUP_FREE char *beside = path_dir(state->real_path);
+            CLEANUP_FREE char *results = db_strdup(job, 5);
+            run.results = path_join(beside, results);
             db_reset(job);
             *ret = run;
             return 0;

@@ -34,13 +34,6 @@ run 2 ktbatch apply cubes.yaml --db folder.db
 run 2 ktbatch list --db folder.db
 : >empty.db
 run 2 ktbatch list --db empty.db
-cp results/cubes-1/results.jsonl kept
-# The results of another database are beside it: their folder is not touched.
-run 0 ktbatch apply cubes.yaml --db empty.db
-has err 'cubes-2: 10 done'
-cmp -s results/cubes-1/results.jsonl kept || fail "another database's results were changed"
-run 0 ktbatch delete cubes-2 --db empty.db
-cmp -s results/cubes-1/results.jsonl kept || fail "another database's results are gone"
 run 0 ktbatch apply cubes.yaml --db empty.db
 
 # Two databases in one folder: neither touches the other's results. A link to one that is not there yet is made where it leads.
@@ -54,6 +47,25 @@ run 0 ktbatch apply cubes.yaml --db link.db
 run 0 ktbatch list --db there.db
 same "$(sql 'select state from runs' there.db)" 'done'
 rm -f before
+
+# Where results cannot be kept there is no run.
+: >file
+run 3 ktbatch apply cubes.yaml --rerun --set results=file/below
+has err "$PWD/file"
+same "$(sql 'select count(*) from runs')" 1
+
+# Moved or copied with its results, a database goes by those that are beside it now.
+mkdir project && (cd project && ktbatch apply ../cubes.yaml -q 2>../err) || fail 'no project'
+cp -r project copy
+run 0 ktbatch retry cubes-1 --done --where 'x < 4' --db copy/ktbatch.db
+has err 'results in copy/results/cubes-1/results.jsonl'
+run 0 ktbatch delete cubes-1 --db copy/ktbatch.db
+missing copy/results/cubes-1
+exists project/results/cubes-1/results.jsonl
+mv project moved
+run 0 ktbatch status --db moved/ktbatch.db
+has out 'moved/results/cubes-1/results.jsonl'
+missing project
 
 # On a file system that cannot be written to, one can still look.
 if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
