@@ -100,9 +100,11 @@ int dir_make(const char *path, struct err *err)
             return err_sys(err, errno, "%s", copy);
         *slash = '/';
     }
-    if (mkdir(copy, 0777) && errno != EEXIST)
-        return err_sys(err, errno, "%s", copy);
-    return 0;
+    if (mkdir(copy, 0777) == 0)
+        return 0;
+    struct stat st;
+    bool other = errno == EEXIST && stat(copy, &st) == 0 && !S_ISDIR(st.st_mode);
+    return errno != EEXIST || other ? err_sys(err, other ? ENOTDIR : errno, "%s", copy) : 0;
 }
 
 int dir_sync(const char *path, struct err *err)

@@ -50,6 +50,7 @@ rm -f before
 
 # Where results cannot be kept there is no run.
 : >file
+run 3 ktbatch apply cubes.yaml --rerun --set results=file
 run 3 ktbatch apply cubes.yaml --rerun --set results=file/below
 has err "$PWD/file"
 same "$(sql 'select count(*) from runs')" 1
