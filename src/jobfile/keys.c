@@ -211,7 +211,10 @@ bool read_duration(struct reader *r, const struct pair *pair, bool zero, int64_t
     const struct node *node = pair->value;
     const char *problem;
     int64_t us;
-    if ((node->kind == NODE_INT || node->kind == NODE_FLOAT) && node->text[0] != '-' && strlen(node->text) < SHOWN_MAX) {
+    /* In quotes too: that is how the options of the command line come. */
+    bool bare = node->kind == NODE_INT || node->kind == NODE_FLOAT ||
+                (node->kind == NODE_TEXT && *node->text && !node->text[strspn(node->text, "0123456789.")]);
+    if (bare && node->text[0] != '-' && strlen(node->text) < SHOWN_MAX) {
         node_problem(r, node, "`%s` needs a unit: %s%s, for instance (ms, s, m, h or d)", pair->key, node->text, "s");
     } else if (node->kind != NODE_TEXT) {
         must_be(r, pair->key, node, "a number and a unit, such as 250ms, 30s, 5m, 2h or 2d");

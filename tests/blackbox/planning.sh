@@ -74,6 +74,9 @@ run 0 sh -c 'ktbatch plan - <good.yaml'
 has out 'good: 10 tasks'
 run 2 sh -c 'ktbatch validate - <bad.yaml'
 
+run 2 ktbatch plan good.yaml --timeout 5
+has err '`timeout` needs a unit: 5s'
+
 # A program is looked for in the PATH that it will see.
 mkdir tools
 printf '#!/bin/sh\necho own\n' >tools/own-tool && chmod +x tools/own-tool
