@@ -176,8 +176,8 @@ static void read_result(struct reader *r, const struct pair *pair)
     int form = node->kind == NODE_TEXT ? names_find(result_names, NAMES_COUNT(result_names), node->text, strlen(node->text)) : -1;
     if (form < 0)
         must_be(r, pair->key, node, "text, number, json, {json: last} or none");
-    else
-        r->job->result = (enum result_form)form;
+    /* What was meant is not known: it may have columns. */
+    r->job->result = form < 0 ? RESULT_JSON : (enum result_form)form;
 }
 
 static void add_column(struct reader *r, const struct node *node)
