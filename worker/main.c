@@ -156,7 +156,7 @@ static void settle_descriptors(void)
         dup2(null, STDIN_FILENO);
         close(null);
     }
-    for (int fd = STDOUT_FILENO; fd <= EXECUTOR_ERR_FD; fd++)
+    for (int fd = EXECUTOR_WAKE_FD; fd <= EXECUTOR_ERR_FD; fd++)
         if (fcntl(fd, F_GETFD) < 0)
             dup3(STDIN_FILENO, fd, O_CLOEXEC);
 }

@@ -20,8 +20,8 @@ int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, s
 int file_replace_by(const char *temporary, const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
 /* Writes all bytes or fails; goes on after EINTR and short writes. */
 int file_write_all(int fd, const void *bytes, size_t len, const char *name, struct err *err);
-/* Opens /dev/null for those of standard input, output and error that are closed: no file of ours gets their numbers, to have
- * messages written into it. */
+/* Opens /dev/null, in the wrong direction, for those of standard input, output and error that are closed: no file of ours gets
+ * their numbers, to have messages written into it, and using them stays an error. */
 void file_settle_standard(void);
 /* Makes the folder and those above it that are missing. */
 int dir_make(const char *path, struct err *err);
