@@ -613,6 +613,7 @@ static void test_rows_of_all(void **state)
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN); /* as dispatch.h asks */
+    signal(SIGINT, SIG_DFL);  /* ignored where the tests run in the background, and then it interrupts nothing */
     const struct CMUnitTest tests[] = {
         STATE_TEST(test_cubes),
         STATE_TEST(test_one_shot),
