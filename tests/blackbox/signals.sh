@@ -7,9 +7,10 @@ started() { [ "$(wc -l <ran 2>/dev/null || echo 0)" -ge "$1" ]; }
 
 for signal in INT TERM HUP; do
     : >ran
-    # A background job of a shell without job control ignores SIGINT: python3 starts it with the default.
+    # A background job of a shell without job control ignores SIGINT, one under nohup SIGHUP: python3 starts it with the defaults.
     /usr/bin/python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+for each in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+    signal.signal(each, signal.SIG_DFL)
 os.execvp(sys.argv[1], sys.argv[1:])' ktbatch apply slow.yaml --name "s$signal" >o 2>e &
     runner=$!
     wait_for 20 started 2 || fail "$signal: not started"
