@@ -613,6 +613,7 @@ static void test_rows_of_all(void **state)
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN); /* as dispatch.h asks */
+    signal(SIGINT, SIG_DFL);  /* who runs the tests in the background may ignore it */
     const struct CMUnitTest tests[] = {
         STATE_TEST(test_cubes),
         STATE_TEST(test_one_shot),
