@@ -52,11 +52,12 @@ clean
 
 # On a terminal: the live line, Ctrl-C as a key, and a line that is taken away again.
 cat >terminal.py <<'PYTHON'
-import os, pty, re, select, sys, time
+import os, pty, re, select, signal, sys, time
 def session(argv, keys, env):
     """Runs argv on a terminal of 60 columns; `keys`: what to type after which text was seen. Exit status and all output."""
     pid, fd = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL) # who runs the tests in the background may ignore it
         os.environ.update(env)
         os.execvp(argv[0], argv)
     import fcntl, struct, termios
