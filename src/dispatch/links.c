@@ -384,12 +384,12 @@ static int on_dropped(void *ctx, void *user, int64_t tasks, struct err *err)
     return 0;
 }
 
-/* Whether its task may have begun: a one-shot session says READY only with its answer. A library that no worker could load
- * yet may be what they die of; a command needs none. */
+/* Whether its task may have begun: it may have been faster than READY, which a one-shot session says only with its answer. A
+ * library that no worker could load yet may be what they die of; a command needs none. */
 static bool may_have_run(const struct link *l)
 {
     const struct dispatch *d = l->d;
-    return l->ready || (d->job->tasks_per_worker == 1 && (d->output.command || d->any_ready));
+    return l->ready || d->output.command || (d->job->tasks_per_worker == 1 && d->any_ready);
 }
 
 /* What had been sent to it is sent to others; the task that ran is told of. */
