@@ -41,7 +41,7 @@ struct backend {
     uv_timer_t timer;           /* the next thing that has its time: start again, announced by then, ended by then */
     int parent_fd;              /* our end of descriptor 5; -1: none */
     bool spawned; /* `process` is a handle */
-    bool alive, listening, closing;
+    bool alive, listening, announced, closing;
     int open_handles;           /* process and pipes that are not closed yet */
     int64_t started;
     int quick_deaths;
@@ -147,8 +147,9 @@ static void after_death(struct backend *b)
         uv_close((uv_handle_t *)&b->timer, on_timer_closed);
         return;
     }
+    /* One that has listened is a worker: if it dies of its tasks, others see to that. */
     bool quick = clock_mono_us() - b->started < QUICK_US;
-    b->quick_deaths = quick ? b->quick_deaths + 1 : 0;
+    b->quick_deaths = quick && !b->announced ? b->quick_deaths + 1 : 0;
     if (b->quick_deaths >= QUICK_DEATHS) {
         CLEANUP_FREE char *text = mem_printf("%s dies at once: %.*s", b->program,
                                              b->line_len ? (int)b->line_len : 20, b->line_len ? b->line : "it does not say why");
@@ -247,7 +248,7 @@ static void on_announce(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
         b->events.on_trouble(b->events.ctx, "the worker program announced no address", true);
         return;
     }
-    b->listening = true;
+    b->listening = b->announced = true;
     stop_timer(b);
     give_all(b);
 }
@@ -332,6 +333,7 @@ static void start(struct backend *b)
     b->process.data = b->announce.data = b->errout.data = b;
     b->open_handles = 3;
     b->started = clock_mono_us();
+    b->announced = false;
     b->line_len = 0;
     buf_clear(&b->heard);
     if (start_process(b, &err)) {

@@ -102,6 +102,7 @@ struct dispatch {
     unsigned *slots; /* free ones, the smallest last */
     int n_slots;
     int pending; /* workers asked for, and connections without proof */
+    bool any_ready; /* a worker has been */
     int unreachable;
     int64_t unreachable_at; /* when that was last counted */
     int64_t acquire_from;

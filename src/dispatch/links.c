@@ -354,7 +354,7 @@ static int on_ready(void *ctx, void *user, const struct message_ready *m, struct
     struct link *l = user;
     (void)m;
     (void)err;
-    l->ready = true;
+    l->ready = d->any_ready = true;
     d->unreachable = 0;
     return 0;
 }
@@ -384,6 +384,14 @@ static int on_dropped(void *ctx, void *user, int64_t tasks, struct err *err)
     return 0;
 }
 
+/* Whether its task may have begun: it may have been faster than READY, which a one-shot session says only with its answer. A
+ * library that no worker could load yet may be what they die of; a command needs none. */
+static bool may_have_run(const struct link *l)
+{
+    const struct dispatch *d = l->d;
+    return l->ready || d->output.command || (d->job->tasks_per_worker == 1 && d->any_ready);
+}
+
 /* What had been sent to it is sent to others; the task that ran is told of. */
 static void requeue(struct link *l, const char *text)
 {
@@ -392,7 +400,7 @@ static void requeue(struct link *l, const char *text)
     int64_t task, since = d->now;
     int attempt;
     (void)sched_current(d->sched, l->sched, &task, &attempt, &since);
-    sched_session_lost(d->sched, l->sched, l->ready && !d->closing_sessions, d->now, &loss);
+    sched_session_lost(d->sched, l->sched, may_have_run(l) && !d->closing_sessions, d->now, &loss);
     l->sched = -1;
     slot_back(d, l->slot);
     d->look_at_all = true;

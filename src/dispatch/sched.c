@@ -6,6 +6,10 @@
  *   waiting  retries in back-off: a heap by due time
  *   sent     of each session: in flight, in the order sent; answers take from the head, DROPPED from the tail
  * A task that is settled is in none of them.
+ *
+ * Workers that share a process die together, and each one's task is blamed. Before the last blame a task is a suspect: of
+ * these one at a time leaves `waiting`, so that the one that does it is found, and the others, which ran beside it, are not
+ * given up with it.
  */
 #include "dispatch/sched.h"
 
@@ -13,6 +17,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+
+#define SUSPECT_US 20000 /* a suspect looks so often whether it is its turn */
 
 /* Tasks [first, end), all tried `attempts` times; `spent` of those count against `retries`, in `lost` the worker was lost
  * while it ran, `freed` cost nothing. */
@@ -56,6 +62,7 @@ struct sched {
     int n_free, cap_free;
     int open, working;
     int64_t in_flight, done, failed;
+    int64_t suspects; /* ready or in flight */
     double us; /* of a task in any session, averaged */
     int64_t mark, settled_since_mark;
 };
@@ -185,17 +192,34 @@ static bool same_history(const struct item *a, const struct item *b)
     return a->attempts == b->attempts && a->spent == b->spent && a->lost == b->lost && a->freed == b->freed;
 }
 
+static bool is_suspect(const struct item *item)
+{
+    return item->lost >= SCHED_KILLS - 1;
+}
+
+static void feed_suspects(struct sched *s, struct item item, int64_t end)
+{
+    for (; item.first < end; item.first++) {
+        item.end = item.first + 1;
+        heap_push(&s->waiting, &item);
+    }
+}
+
 void sched_feed(struct sched *s, int64_t first, int64_t end, int attempts, int spent, int lost)
 {
     struct item item = {first, end, 0, attempts, spent, lost, lost};
     struct item *tail = deque_tail(&s->fed);
     assert(first < end && first >= s->fed_to);
+    s->fed_to = end;
+    if (is_suspect(&item)) {
+        feed_suspects(s, item, end);
+        return;
+    }
     if (tail && tail->end == first && same_history(tail, &item))
         tail->end = end;
     else
         deque_push(&s->fed, &item);
     s->fed_tasks += end - first;
-    s->fed_to = end;
 }
 
 void sched_fed_to(struct sched *s, int64_t position, bool all)
@@ -214,8 +238,15 @@ static void make_ready(struct sched *s, const struct item *item)
 static void move_due(struct sched *s, int64_t now)
 {
     while (s->waiting.n && s->waiting.items[0].due <= now) {
-        make_ready(s, &s->waiting.items[0]);
+        struct item item = s->waiting.items[0];
         heap_pop(&s->waiting);
+        if (is_suspect(&item) && s->suspects > 0) {
+            item.due = now + SUSPECT_US;
+            heap_push(&s->waiting, &item);
+            continue;
+        }
+        s->suspects += is_suspect(&item);
+        make_ready(s, &item);
     }
 }
 
@@ -383,9 +414,23 @@ static void measure(struct sched *s, struct session *x, int64_t count, int64_t u
     x->window = target < grown ? target : grown;
 }
 
+/* Suspects among the next `count` tasks of the session. */
+static int64_t suspects_in(const struct session *x, int64_t count)
+{
+    int64_t n = 0;
+    for (size_t i = 0; count > 0; i++) {
+        const struct item *item = &x->sent.items[x->sent.head + i];
+        n += is_suspect(item);
+        count -= item->end - item->first;
+    }
+    return n;
+}
+
 /* Takes `count` answered tasks off the session's head. */
 static void answered(struct sched *s, struct session *x, int64_t count, int64_t now)
 {
+    if (s->suspects)
+        s->suspects -= suspects_in(x, count);
     deque_take(&x->sent, count);
     x->in_flight -= count;
     s->in_flight -= count;

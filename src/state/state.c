@@ -517,11 +517,34 @@ static int list_runs(struct state *state, const char *which, struct buf *out, st
     return found < 0 ? -1 : 0;
 }
 
+/* Nothing to go on with: because there is nothing, or because somebody is at it. */
+static int none_unfinished(struct state *state, struct err *err)
+{
+    struct db_stmt *ids = db_use(state->db, SQL_RUNS_RUNNING, err), *row = db_use(state->db, SQL_RUN_BY_ID, err);
+    struct run_info run;
+    int64_t id = 0;
+    int found = -1;
+    while (ids && row && (found = db_step(state->db, ids, err)) > 0)
+        id = db_i64(ids, 0);
+    if (found == 0 && id) {
+        db_bind_i64(row, 1, id);
+        found = db_step(state->db, row, err);
+    }
+    if (found < 0 || (found > 0 && run_load(state, row, &run, err)))
+        return -1;
+    if (found == 0)
+        return err_set(err, ERR_USAGE, "%s: no unfinished run", state->path);
+    err_set(err, ERR_BUSY, "no unfinished run that nobody runs: %s is being run by process %lld", run.run,
+            (long long)run_lock_holder(state, &run));
+    run_info_done(&run);
+    return -1;
+}
+
 static int not_found(struct state *state, const char *which, enum run_choice choice, struct err *err)
 {
     CLEANUP_BUF struct buf list = {0};
     if (!which && choice == RUN_UNFINISHED)
-        return err_set(err, ERR_USAGE, "%s: no unfinished run", state->path);
+        return none_unfinished(state, err);
     if (!which)
         return err_set(err, ERR_USAGE, "%s: no runs yet", state->path);
     if (list_runs(state, which, &list, err))

@@ -46,6 +46,15 @@ wait $runner
 same $? 0 'a one-shot run whose supervisor was killed'
 same "$(sql "select group_concat(distinct state) || count(*) from naps")" done120
 
+# A task that kills what runs it is given up; those that ran beside it are done.
+command_job killer 30 '[ $1 != 3 ] || kill -9 $PPID; sleep 0.02; echo $(($1 * $1 * $1))'
+for per_worker in all 1; do
+    run 1 ktbatch apply killer.yaml --parallelism 3 --tasks-per-worker $per_worker --rerun
+    same "$(sql "select group_concat(task || ' ' || class || ' ' || error) from tasks where state <> 'done' and
+                 run = (select max(run) from runs where name = 'killer')")" \
+        '2 lost killed its worker 3 times' "killer, $per_worker"
+done
+
 # A command that is killed is one failed task.
 command_job victim 4 'echo $$ >pid$1; [ "$1" != 2 ] || { touch ready; exec sleep 60; }; echo $(($1 * $1 * $1))'
 ktbatch apply victim.yaml >o 2>e &

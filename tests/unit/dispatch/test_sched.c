@@ -261,14 +261,15 @@ static void test_history_from_before(void **state)
     sched_feed(s, 4, 5, 2, 0, 2);
     sched_fed_to(s, 10, true);
     int a = sched_session_open(s, 0);
-    expect_send(s, a, 0, 0, 1, 6);
-    assert_int_equal(failed(s, a, 0, 6, OUTCOME_ERROR, 0), SCHED_GIVE_UP);
     expect_send(s, a, 0, 4, 1, 3);
     struct sched_loss loss;
     sched_session_lost(s, a, true, 0, &loss);
     assert_true(loss.had_task);
     assert_int_equal(loss.verdict, SCHED_GIVE_UP);
     assert_int_equal(loss.kills, 3);
+    a = sched_session_open(s, 0);
+    expect_send(s, a, 0, 0, 1, 6);
+    assert_int_equal(failed(s, a, 0, 6, OUTCOME_ERROR, 0), SCHED_GIVE_UP);
     assert_int_equal(sched_watermark(s), 10);
     sched_free(s);
 }
@@ -290,6 +291,42 @@ static void test_killer_is_given_up(void **state)
         assert_int_equal(loss.verdict, kill == SCHED_KILLS ? SCHED_GIVE_UP : SCHED_RETRY);
     }
     assert_true(sched_idle(s));
+    sched_free(s);
+}
+
+/* Three sessions die together, again and again: the task that does it is found, those that ran beside it are done. */
+static void test_bystanders_are_spared(void **state)
+{
+    (void)state;
+    enum { KILLER = 1, N = 3 };
+    struct sched_policy p = policy(N, 0);
+    struct sched *s = fed(&p, N);
+    struct sched_loss loss;
+    int64_t now = 0, task, since;
+    int x[N], attempt, given_up = 0;
+    while (!sched_idle(s)) {
+        bool dies = false;
+        assert_true(now < 60 * S);
+        for (int i = 0; i < N; i++) {
+            x[i] = sched_session_open(s, now);
+            (void)send_all(s, x[i], now, NULL);
+            dies |= sched_current(s, x[i], &task, &attempt, &since) && task == KILLER;
+        }
+        for (int i = 0; i < N; i++) {
+            if (dies) {
+                sched_session_lost(s, x[i], true, now, &loss);
+                given_up += loss.had_task && loss.verdict == SCHED_GIVE_UP;
+                assert_true(!loss.had_task || loss.verdict == SCHED_RETRY || loss.task == KILLER);
+            } else {
+                while (sched_current(s, x[i], &task, &attempt, &since))
+                    assert_int_equal(sched_done(s, x[i], task, 1, attempt, 1, now), 0);
+                sched_session_lost(s, x[i], false, now, &loss);
+            }
+        }
+        now += S;
+    }
+    assert_int_equal(given_up, 1);
+    assert_int_equal(sched_counts(s).done, N - 1);
     sched_free(s);
 }
 
@@ -655,6 +692,7 @@ int main(void)
         cmocka_unit_test(test_refused_is_final),
         cmocka_unit_test(test_history_from_before),
         cmocka_unit_test(test_killer_is_given_up),
+        cmocka_unit_test(test_bystanders_are_spared),
         cmocka_unit_test(test_lost_session_gives_back),
         cmocka_unit_test(test_dropped),
         cmocka_unit_test(test_steal),
