@@ -325,7 +325,8 @@ static bool build_object(const struct executor_setup *setup)
 _Noreturn static void run_one(const struct executor_setup *setup)
 {
     struct channel_task task;
-    channel_next(&self->place, &task);
+    if (!channel_next(&self->place, &task))
+        _exit(0);
     int64_t begun = now_ns();
     channel_started(&self->place, begun / 1000);
     if (build_object(setup))

@@ -89,11 +89,17 @@ static int add_executor(struct session *s, size_t len)
     return loop_watch(&c->nudged, EPOLLIN);
 }
 
+/* A one-shot session that has no slot yet: its executor is there, and begins nothing. */
+static bool waits(const struct session *s)
+{
+    return s->setup->tasks == 1 && !s->has_slot;
+}
+
 static void set_limit(struct session *s)
 {
     struct executor *e = s->executor;
     int64_t limit = s->cautious && s->answered + 1 < e->limit ? s->answered + 1 : e->limit;
-    channel_limit(e->channel, limit);
+    channel_limit(e->channel, waits(s) ? s->answered : limit);
 }
 
 /* Forks the executor of `s->executor`, to begin with the head task. */
@@ -114,7 +120,7 @@ static void launch(struct session *s)
     }
     char text[128];
     snprintf(text, sizeof text, "cannot start a process: %s", strerrorname_np(errno));
-    while (s->first)
+    while (s->first && !waits(s))
         session_failed(s, e->launched, 0, OUTCOME_LOST, 0, text);
     s->executor = NULL;
     free_executor(e, false);
@@ -140,8 +146,12 @@ void function_start(struct session *s)
 {
     if (s->first && s->setup->tasks == 1 && !s->executor && !function_tasks(s, s->first, buf_slice(&s->first->body)))
         return;
-    if (s->executor && s->executor->child.pid == 0)
+    if (s->executor && s->executor->child.pid == 0) {
         launch(s);
+    } else if (s->executor && s->setup->tasks == 1) {
+        s->executor->launched = clock_mono_us();
+        set_limit(s);
+    }
     if (!s->ending && s->executor)
         function_look(s, clock_mono_us());
 }
@@ -235,7 +245,7 @@ void function_look(struct session *s, int64_t now)
 {
     struct executor *e = s->executor;
     int64_t before = s->answered, started = 0;
-    if (!e || e->child.pid == 0)
+    if (!e || e->child.pid == 0 || waits(s))
         return;
     take_answers(s);
     if (s->cautious && s->answered != before)
@@ -354,7 +364,7 @@ static void on_ended(struct child *child, int status)
     /* A one-shot executor that ended in order has looked itself. */
     if (!s || s->setup->tasks != 1 || broken)
         kill(-child->pid, SIGKILL);
-    broken = (s && answer_for_it(s, e, status)) || broken;
+    broken = (s && !waits(s) && answer_for_it(s, e, status)) || broken;
     if (broken)
         children_end_orphans();
     child->pid = 0;

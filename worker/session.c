@@ -288,6 +288,13 @@ static void start_tasks(struct session *s)
         function_start(s);
 }
 
+/* The process for the head of the line is made before it has a slot, while the ones before it run. */
+static void prepare_head(void)
+{
+    if (line_head && !line_head->setup->command && !line_head->executor)
+        function_start(line_head);
+}
+
 static void start_or_line_up(struct session *s)
 {
     if (s->setup->tasks != 1 || s->has_slot) {
@@ -304,6 +311,7 @@ static void start_or_line_up(struct session *s)
         else
             line_head = s;
         line_tail = s;
+        prepare_head();
     }
 }
 
@@ -320,6 +328,7 @@ void session_slot_free(struct session *s)
         slots_taken++;
         start_tasks(next);
     }
+    prepare_head();
 }
 
 /* --- what the runner says --- */
@@ -423,6 +432,8 @@ static void on_drop(struct session *s)
     s->dropping = true;
     if (s->in_line) {
         leave_line(s);
+        if (!s->setup->command)
+            function_end(s, true);
         session_dropped(s, s->answered);
     } else if (s->setup->command) {
         session_dropped(s, s->answered + (s->run.command != NULL));

@@ -109,6 +109,7 @@ bool session_clogged(const struct session *s);
 /* Puts the items of a batch into the executor's channel: false if they found no room (try again when tasks have been
  * answered). A one-shot session's item waits in the batch until there is a slot, and with it a channel. */
 bool function_tasks(struct session *s, struct batch *batch, struct slice items);
+/* Lets tasks run. A one-shot session without a slot gets its executor, which waits for the next call. */
 void function_start(struct session *s);
 void function_look(struct session *s, int64_t now); /* takes answers, watches the time */
 void function_drop(struct session *s);

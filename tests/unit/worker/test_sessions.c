@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -357,6 +358,58 @@ static void one_shot_tasks_wait_for_their_turn(void **state)
     worker_stop(&w);
 }
 
+/* The n-th process that `pid` has started; waits for it. */
+static pid_t nth_child(pid_t pid, int n)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", (long)pid, (long)pid);
+    for (int tries = 0; tries < 30000; tries++, poll(NULL, 0, 2)) {
+        long child = 0;
+        int found = 0;
+        FILE *f = fopen(path, "r");
+        while (f && found < n && fscanf(f, "%ld", &child) == 1)
+            found++;
+        if (f)
+            fclose(f);
+        if (found == n)
+            return (pid_t)child;
+    }
+    fail_msg("the worker has no %d processes", n);
+    return -1;
+}
+
+/* The process of the next one-shot task is there before its turn: nothing may begin in it, and it may go. */
+static void the_process_of_the_next_one_waits(void **state)
+{
+    struct worker w;
+    struct client a, b;
+    struct client_setup one = naps;
+    (void)state;
+    one.tasks = 1;
+    worker_start(&w, 1);
+    client_open(&a, &w);
+    client_setup(&a, &one);
+    client_tasks(&a, 0, 1, "[2000]");
+    client_open(&b, &w);
+    client_setup(&b, &one);
+    client_tasks(&b, 1, 1, "[0]");
+    pid_t waiting = nth_child(w.pid, 2);
+    client_say(&b, FRAME_DROP);
+    client_line(&b, "dropped 1");
+    wait_gone(waiting);
+    client_tasks(&b, 7, 1, "[0]");
+    kill(nth_child(w.pid, 2), SIGKILL); /* somebody's doing: no task had begun there, none has failed */
+    client_answers(&b, 1);
+    client_expect(&b, "ok 7 1 0");
+    client_answers(&a, 1);
+    client_expect(&a, "ok 0 1 2000");
+    client_finish(&b);
+    client_finish(&a);
+    client_close(&a);
+    client_close(&b);
+    worker_stop(&w);
+}
+
 static void many_sessions_at_once(void **state)
 {
     enum { SESSIONS = 60 };
@@ -420,6 +473,12 @@ static void breaches_of_the_protocol(void **state)
         client_end(&c);
         client_close(&c);
     }
+    struct client c;
+    client_open(&c, &w);
+    client_setup(&c, &(struct client_setup){.function = "faulty.nap", .names = "[\"ms\"]", .tasks = 1});
+    client_tasks(&c, 0, 1, "[0],[1]");
+    client_end(&c);
+    client_close(&c);
     one_good_session(&w);
     worker_stop(&w);
 }
@@ -504,6 +563,7 @@ int main(void)
         WORKER_TEST(drop_takes_back_what_has_not_begun),
         WORKER_TEST(drop_at_any_moment),
         WORKER_TEST(one_shot_tasks_wait_for_their_turn),
+        WORKER_TEST(the_process_of_the_next_one_waits),
         WORKER_TEST(many_sessions_at_once),
         WORKER_TEST(both_sides_hear_that_the_other_lives),
         WORKER_TEST(breaches_of_the_protocol),
