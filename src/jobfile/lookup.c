@@ -1,7 +1,9 @@
 /* Where task libraries and programs are: found while the job file is read, so that a wrong name is an error
  * before anything runs.
  */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +24,22 @@ static char *digest_of(const char *path)
     char hex[DIGEST_HEX_SIZE];
     struct err err = ERR_INIT;
     return digest_file(path, hex, &err) ? NULL : mem_strdup(hex);
+}
+
+/* Whether a library may have that function. It says its functions' names in text (KTBATCH_FUNCTION("power", …)), so one whose
+ * name is nowhere in the file is not there; and no code of it has to run to know. */
+static bool may_have(const char *path, const char *function)
+{
+    struct stat st;
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) || st.st_size == 0)
+        return fd < 0; /* the worker says what is wrong with what cannot be read */
+    void *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return true;
+    bool found = memmem(bytes, (size_t)st.st_size, function, strlen(function) + 1);
+    munmap(bytes, (size_t)st.st_size);
+    return found;
 }
 
 /* Looks for `name` in `folder`; notes the folder in `looked`. */
@@ -82,6 +100,9 @@ void lookup_library(struct reader *r, const struct node *node)
     if (!found && !r->source->skip_lookup)
         node_problem(r, node, "no task library %s in %s; make it with: cc -shared -fPIC -o %s %s.c", name, buf_cstr(&looked),
                      name, job->library);
+    if (found && !r->source->skip_lookup && !may_have(found, job->function))
+        node_problem(r, node, "no function `%s` in %s; there it would be KTBATCH_FUNCTION(\"%s\", …)", job->function, found,
+                     job->function);
     job->library_path = found;
     if (found)
         job->digest = digest_of(found);
