@@ -17,6 +17,11 @@ done
 [ -n "$group" ] || skip 'no memory cgroup can be made here'
 trap 'rm -rf "$work"; rmdir "$group"' EXIT
 echo 100M >"$group/$limit" || skip "cannot limit memory in $group"
+if [ "$(awk '/^SwapTotal/ { print $2 }' /proc/meminfo)" != 0 ]; then # it would hold what the limit is to refuse
+    { [ -e "$group/memory.swap.max" ] && echo 0 >"$group/memory.swap.max"; } ||
+        { [ -e "$group/memory.memsw.limit_in_bytes" ] && echo 100M >"$group/memory.memsw.limit_in_bytes"; } ||
+        skip 'there is swap space that cannot be limited'
+fi
 grep -q '^oom_kill ' /proc/vmstat || skip 'the kernel does not count what it kills'
 
 cat >job.yaml <<'EOF'
