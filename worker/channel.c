@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "shared_memory.h"
 
 #define LINE 64
 #define PAGE 4096u /* or more: then the parts are not each on a page, and are not protected */
@@ -70,16 +71,19 @@ static size_t part_size(const struct channel *c)
     return c->tight ? TIGHT_PART : PAGE;
 }
 
-static size_t mapping_size(const struct channel *c)
+/* Where the parts are, in memory that begins at `base`. */
+static void lay_out(struct channel *c, char *base)
 {
-    return 2 * part_size(c) + c->in_size + c->out_size;
+    c->tasks = (struct channel_tasks *)(void *)base;
+    c->in_ring = base + part_size(c);
+    c->answers = (struct channel_answers *)(void *)(c->in_ring + c->in_size);
+    c->out_ring = c->in_ring + c->in_size + part_size(c);
 }
 
 static void destroy(struct channel *c)
 {
     loop_unwatch(&c->nudged);
-    if (c->mapping)
-        munmap(c->mapping, mapping_size(c));
+    shared_retire(&c->memory);
     const int fds[] = {c->wake_executor, c->nudged.fd, c->out, c->errout};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         if (fds[i] >= 0)
@@ -97,18 +101,14 @@ static struct channel *create(uint32_t in_size, uint32_t out_size, bool tight)
     c->nudged.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     c->out = memfd_create("stdout", MFD_CLOEXEC);
     c->errout = memfd_create("stderr", MFD_CLOEXEC);
-    void *p = mmap(NULL, mapping_size(c), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    c->mapping = p == MAP_FAILED ? NULL : p;
-    if (!c->mapping || c->wake_executor < 0 || c->nudged.fd < 0 || c->out < 0 || c->errout < 0) {
+    if (c->wake_executor < 0 || c->nudged.fd < 0 || c->out < 0 || c->errout < 0 ||
+        shared_get(2 * part_size(c) + in_size + out_size, &c->memory)) {
         int saved = errno;
         destroy(c);
         errno = saved;
         return NULL;
     }
-    c->tasks = p;
-    c->in_ring = c->mapping + part_size(c);
-    c->answers = (struct channel_answers *)(void *)(c->in_ring + in_size);
-    c->out_ring = c->in_ring + in_size + part_size(c);
+    lay_out(c, c->memory.at);
     return c;
 }
 
@@ -268,18 +268,20 @@ int channel_receive(struct channel *c, struct buf *bytes)
 
 /* --- the executor's side --- */
 
-void channel_executor_starts(struct channel_place *place, struct channel *c, int wake_executor, int wake_session)
+int channel_executor_starts(struct channel_place *place, const struct channel *made, int wake_executor, int wake_session)
 {
-    *place = (struct channel_place){
-        .channel = c,
-        .wake_executor = wake_executor,
-        .wake_session = wake_session,
-        .position = c->tasks->begin,
-        .skip = c->tasks->skip,
-        .begun = atomic_load(&c->answers->begun),
-    };
-    if (!c->tight)
-        mprotect(c->mapping, part_size(c) + c->in_size, PROT_READ); /* without it (larger pages) all works just as well */
+    char *base = shared_map(&made->memory);
+    if (!base)
+        return -1;
+    struct channel *c = &place->channel;
+    *place = (struct channel_place){.channel = *made, .wake_executor = wake_executor, .wake_session = wake_session};
+    lay_out(c, base);
+    place->position = c->tasks->begin;
+    place->skip = c->tasks->skip;
+    place->begun = atomic_load(&c->answers->begun);
+    if (!c->tight) /* without it (larger pages) all works just as well */
+        mprotect(base, part_size(c) + c->in_size, PROT_READ);
+    return 0;
 }
 
 /* The task has closed what was not its own: without these the executor would be deaf or dumb, a fresh one is not. */
@@ -291,13 +293,13 @@ static void end_if_closed(ssize_t result)
 
 void channel_streams_gone(struct channel_place *place)
 {
-    atomic_store_explicit(&place->channel->answers->streams_gone, 1, memory_order_relaxed);
+    atomic_store_explicit(&place->channel.answers->streams_gone, 1, memory_order_relaxed);
 }
 
 void channel_nudge(struct channel_place *place)
 {
     static const uint64_t one = 1;
-    if (!atomic_exchange(&place->channel->answers->nudged, 1))
+    if (!atomic_exchange(&place->channel.answers->nudged, 1))
         end_if_closed(write(place->wake_session, &one, sizeof one));
 }
 
@@ -312,14 +314,14 @@ static void sleep_until_woken(const struct channel_place *place)
 
 static bool nothing_to_begin(const struct channel_place *place)
 {
-    struct channel_tasks *t = place->channel->tasks;
+    struct channel_tasks *t = place->channel.tasks;
     return place->begun >= atomic_load(&t->limit) || (!place->in_message && place->position == atomic_load(&t->in_tail));
 }
 
 /* Opens the message at the executor's position. */
 static void open_message(struct channel_place *place)
 {
-    const struct channel *c = place->channel;
+    const struct channel *c = &place->channel;
     struct message header;
     uint32_t size;
     char *at = c->in_ring + place->position % c->in_size;
@@ -340,7 +342,7 @@ static void open_message(struct channel_place *place)
 
 static bool wait_for_tasks(struct channel_place *place)
 {
-    struct channel *c = place->channel;
+    struct channel *c = &place->channel;
     while (nothing_to_begin(place)) {
         atomic_store(&c->answers->sleeping, 1);
         if (atomic_load(&c->tasks->quit))
@@ -356,7 +358,7 @@ static bool wait_for_tasks(struct channel_place *place)
 
 bool channel_next(struct channel_place *place, struct channel_task *ret)
 {
-    struct channel *c = place->channel;
+    struct channel *c = &place->channel;
     bool slept = false;
     atomic_store_explicit(&c->answers->built, 1, memory_order_relaxed);
     for (;;) {
@@ -389,12 +391,12 @@ bool channel_next(struct channel_place *place, struct channel_task *ret)
 
 void channel_started(struct channel_place *place, int64_t at)
 {
-    atomic_store_explicit(&place->channel->answers->started, at, memory_order_relaxed);
+    atomic_store_explicit(&place->channel.answers->started, at, memory_order_relaxed);
 }
 
 static void wait_for_room(struct channel_place *place)
 {
-    struct channel *c = place->channel;
+    struct channel *c = &place->channel;
     atomic_store(&c->answers->wants_room, 1);
     atomic_store(&c->answers->nudged, 0); /* this must be heard */
     channel_nudge(place);
@@ -405,7 +407,7 @@ static void wait_for_room(struct channel_place *place)
 
 static void put_bytes(struct channel_place *place, const char *p, size_t len)
 {
-    struct channel *c = place->channel;
+    struct channel *c = &place->channel;
     while (len) {
         uint64_t room = c->out_size - (place->out_tail - atomic_load_explicit(&c->tasks->out_head, memory_order_acquire));
         if (room == 0) {
@@ -426,7 +428,7 @@ static void put_bytes(struct channel_place *place, const char *p, size_t len)
 
 void channel_put_record(struct channel_place *place, struct record header, struct slice bytes)
 {
-    struct channel *c = place->channel;
+    struct channel *c = &place->channel;
     put_bytes(place, (const char *)&header, sizeof header);
     put_bytes(place, bytes.p, bytes.len);
     atomic_store_explicit(&c->answers->out_tail, place->out_tail, memory_order_release);

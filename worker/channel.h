@@ -1,6 +1,6 @@
 /* The shared memory between a session and its executor: tasks in, answers out, no system call for either.
  *
- * Both ways a ring of bytes in one MAP_SHARED mapping made before the fork. Tasks are the items of TASKS messages, put in
+ * Both ways a ring of bytes in one piece of shared memory (shared_memory.h). Tasks are the items of TASKS messages, put in
  * whole; answers are records. The executor's user code may scribble over all of it, so the session believes nothing in it:
  * positions are checked, lengths are bounded, and what is wrong is an executor that has gone mad (-1).
  *
@@ -17,13 +17,14 @@
 #include "base/json.h"
 #include "base/outcome.h"
 #include "loop.h"
+#include "shared_memory.h"
 
 /* What of the mapping each side writes. */
 struct channel_tasks;
 struct channel_answers;
 
 struct channel {
-    char *mapping;
+    struct shared_piece memory;
     struct channel_tasks *tasks;
     char *in_ring;
     struct channel_answers *answers;
@@ -82,7 +83,7 @@ int channel_receive(struct channel *c, struct buf *bytes);
 
 /* Where the executor is, apart from what the session sees. In its own memory, out of reach of what the session writes. */
 struct channel_place {
-    struct channel *channel;
+    struct channel channel; /* a copy, whose memory is where the executor has it */
     int wake_executor, wake_session; /* the descriptors' numbers in the executor */
     uint64_t position, out_tail;
     int64_t skip, begun;
@@ -93,9 +94,9 @@ struct channel_place {
     struct json_iter items;
 };
 
-/* After the fork. From then on what the session writes is read-only, so that a wild pointer of the task's ends the task and
- * not the session (not where the channel is tight: nothing follows there). */
-void channel_executor_starts(struct channel_place *place, struct channel *c, int wake_executor, int wake_session);
+/* After the fork, with all descriptors still there. From then on what the session writes is read-only, so that a wild pointer
+ * of the task's ends the task and not the session (not where the channel is tight: nothing follows there). -1 with errno. */
+int channel_executor_starts(struct channel_place *place, const struct channel *made, int wake_executor, int wake_session);
 struct channel_task {
     int64_t task;
     int attempt;

@@ -401,7 +401,7 @@ _Noreturn static void cannot_enter(const struct executor_setup *setup)
     _exit(0);
 }
 
-_Noreturn static void child(struct channel *c, const struct executor_setup *setup, pid_t parent)
+_Noreturn static void child(const struct channel *c, const struct executor_setup *setup, pid_t parent)
 {
     uint64_t no_signals = 0;
     syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
@@ -413,10 +413,11 @@ _Noreturn static void child(struct channel *c, const struct executor_setup *setu
     syscall(SYS_dup3, c->errout, STDERR_FILENO, 0);
     syscall(SYS_dup3, c->wake_executor, EXECUTOR_WAKE_FD, O_CLOEXEC);
     syscall(SYS_dup3, c->nudged.fd, EXECUTOR_NUDGE_FD, O_CLOEXEC);
+    if (channel_executor_starts(&self->place, c, EXECUTOR_WAKE_FD, EXECUTOR_NUDGE_FD))
+        _exit(127);
     close_the_rest();
     process_default_limits();
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof no_signals);
-    channel_executor_starts(&self->place, c, EXECUTOR_WAKE_FD, EXECUTOR_NUDGE_FD);
     self->call.names = setup->names;
     self->call.object_json = setup->object;
     self->call.object = NULL;
@@ -462,7 +463,7 @@ static pid_t bare_fork(void)
 
 pid_t executor_start(struct channel *c, const struct executor_setup *setup)
 {
-    struct channel copy = *c; /* what it points to goes over, the struct itself does not */
+    const struct channel copy = *c; /* on the stack: where it lies now is not in the child */
     bool own = own_memory_use(false);
     pid_t parent = getpid(), pid = bare_fork();
     if (pid == 0)

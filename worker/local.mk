@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libworker.a
 	%D%/own_memory.c %D%/own_memory.h \
 	%D%/process.c %D%/process.h \
 	%D%/setup.c %D%/setup.h \
+	%D%/shared_memory.c %D%/shared_memory.h \
 	%D%/session.c %D%/session.h %D%/session_inside.h \
 	%D%/task_api.c %D%/task_api.h
 

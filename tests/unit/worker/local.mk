@@ -1,6 +1,6 @@
 # The worker: its parts, and the real program as a runner sees it.
 if HAVE_CMOCKA
-WORKER_TESTS = %D%/test_own_memory %D%/test_channel %D%/test_task_api %D%/test_sessions %D%/test_functions %D%/test_commands %D%/test_ends
+WORKER_TESTS = %D%/test_own_memory %D%/test_shared_memory %D%/test_channel %D%/test_task_api %D%/test_sessions %D%/test_functions %D%/test_commands %D%/test_ends
 WORKER_CLIENT = %D%/client.c %D%/client.h
 check_PROGRAMS += $(WORKER_TESTS)
 TESTS += $(WORKER_TESTS)
@@ -8,6 +8,9 @@ TESTS += $(WORKER_TESTS)
 %C%_test_own_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_own_memory_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)
 %C%_test_own_memory_LDFLAGS = $(AM_LDFLAGS) $(OWN_MEMORY)
+%C%_test_shared_memory_SOURCES = %D%/test_shared_memory.c
+%C%_test_shared_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+%C%_test_shared_memory_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)
 %C%_test_channel_SOURCES = %D%/test_channel.c
 %C%_test_channel_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 %C%_test_channel_LDADD = $(LIBS_WORKER) $(CMOCKA_LIBS)

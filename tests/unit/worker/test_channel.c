@@ -12,7 +12,7 @@
 static struct channel_place start_executor(struct channel *c)
 {
     struct channel_place place;
-    channel_executor_starts(&place, c, c->wake_executor, c->nudged.fd);
+    assert_int_equal(channel_executor_starts(&place, c, c->wake_executor, c->nudged.fd), 0);
     return place;
 }
 
@@ -187,8 +187,8 @@ static void scribbling(void **state)
         pid_t pid = fork();
         if (pid == 0) {
             signal(SIGSEGV, SIG_DFL);
-            start_executor(c);
-            memset(part ? (char *)c->answers : c->in_ring, 0xff, 128);
+            struct channel_place place = start_executor(c);
+            memset(part ? (char *)place.channel.answers : place.channel.in_ring, 0xff, 128);
             _exit(0);
         }
         int status;
