@@ -10,15 +10,28 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "loop.h"
 #include "process.h"
 
+#define BUCKETS 1024
+
 static struct child all = {.next = &all, .prev = &all};
+static struct child **by_pid; /* BUCKETS lists */
 static int count;
 static void (*signalled)(int signal);
 
+static struct child **bucket(pid_t pid)
+{
+    return &by_pid[(unsigned)pid % BUCKETS];
+}
+
 static void forget(struct child *child)
 {
+    struct child **at = bucket(child->pid);
+    while (*at != child)
+        at = &(*at)->next_in_bucket;
+    *at = child->next_in_bucket;
     child->prev->next = child->next;
     child->next->prev = child->prev;
     count--;
@@ -26,10 +39,10 @@ static void forget(struct child *child)
 
 static struct child *find(pid_t pid)
 {
-    for (struct child *c = all.next; c != &all; c = c->next)
-        if (c->pid == pid)
-            return c;
-    return NULL;
+    struct child *c = *bucket(pid);
+    while (c && c->pid != pid)
+        c = c->next_in_bucket;
+    return c;
 }
 
 static void reap(void)
@@ -65,6 +78,7 @@ int children_init(void (*on_signal)(int signal))
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         sigaddset(&set, taken[i]);
     signalled = on_signal;
+    by_pid = mem_zalloc(BUCKETS * sizeof *by_pid);
     if (sigprocmask(SIG_BLOCK, &set, NULL))
         return -1;
     source.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -77,6 +91,8 @@ void children_add(struct child *child)
     child->prev = all.prev;
     all.prev->next = child;
     all.prev = child;
+    child->next_in_bucket = *bucket(child->pid);
+    *bucket(child->pid) = child;
     count++;
 }
 

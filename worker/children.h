@@ -9,7 +9,7 @@ struct child {
     pid_t pid; /* also its process group */
     const char *mark; /* the value of CHILD_MARK in its environment, or NULL */
     void (*exited)(struct child *child, int status);
-    struct child *next, *prev;
+    struct child *next, *prev, *next_in_bucket;
 };
 /* The environment variable by which a process is known to be of a task. */
 #define CHILD_MARK "KTBATCH_MARK"
