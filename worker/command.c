@@ -163,6 +163,8 @@ static int explain(const struct trouble *trouble, const char *program, const cha
         err_set(err, ERR_SYSTEM, "cannot run %s: the interpreter that it names is missing", program);
     else if (trouble->code == ENOENT)
         err_set(err, ERR_SYSTEM, "no such program: %s%s", program, strchr(program, '/') ? "" : " (not found in PATH)");
+    else if (trouble->code == EACCES && !strchr(program, '/')) /* also where a folder of PATH may not be searched */
+        err_set(err, ERR_SYSTEM, "no such program: %s (not found in PATH, or it may not be run)", program);
     else
         err_sys(err, trouble->code, "cannot run %s", program);
     err->class = ERR_BACKEND;
