@@ -126,6 +126,8 @@ int worker_teardown(void **state)
     int64_t deadline = running ? 0 : clock_mono_us() + DEADLINE_US;
     bool killed = false;
     (void)state;
+    if (running > 0)
+        kill(running, SIGKILL); /* also where there is no descriptor left to look for others */
     for (; children_left(); poll(NULL, 0, 2))
         if (clock_mono_us() > deadline) {
             process_each_child(kill_child, NULL);
