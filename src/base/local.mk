@@ -10,4 +10,8 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/mem.c %D%/mem.h \
 	%D%/names.c %D%/names.h \
 	%D%/outcome.c %D%/outcome.h \
-	%D%/utf8.c %D%/utf8.h
+	%D%/problems.c %D%/problems.h \
+	%D%/utf8.c %D%/utf8.h \
+	%D%/yaml.c %D%/yaml.h \
+	%D%/yaml_hint.c \
+	%D%/yaml_node.c

@@ -11,12 +11,11 @@
 
 #include "base/decimal.h"
 #include "base/outcome.h"
+#include "base/problems.h"
 #include "jobfile/template.h"
 
 /* Named limits. Each has an error message that states it. */
 #define JOB_FILE_MAX (16u << 20)          /* bytes of a job file */
-#define JOB_DEPTH_MAX 64                  /* nesting of YAML collections */
-#define JOB_NODES_MAX 1000000             /* values after aliases are followed: stops alias bombs */
 #define JOB_ARGS_MAX 200                  /* arguments of a task (a view has at most 2,000 columns) */
 #define JOB_LISTED_MAX INT64_C(10000000)  /* values of a list, linspace, geomspace or lines; ranges have no such limit */
 #define JOB_TASKS_MAX (INT64_C(1) << 62)  /* tasks of a run */
@@ -24,11 +23,6 @@
 #define JOB_RETRIES_MAX 1000
 #define JOB_NAME_MAX 64                   /* letters of a name */
 #define JOB_LINES_BYTES_MAX (1u << 30)    /* bytes of a `lines` file */
-
-/* Where something stands in the job file; both count from 1. {0, 0}: from the command line. */
-struct mark {
-    int line, column;
-};
 
 enum arg_kind {
     ARG_FIXED,     /* one value */

@@ -1,6 +1,6 @@
 /* The job file as a whole: text, tree, --set options, keys, and what only the whole can tell.
  *
- * Happy path: read the text, parse it (yaml.c), put --set options in (sets.c), read the keys by their table in an
+ * Happy path: read the text, parse it (base/yaml.c), put --set options in (sets.c), read the keys by their table in an
  * order in which arguments come before what names them, check what depends on several keys, fill in defaults.
  *
  * Failure modes: a file that cannot be read and YAML that cannot be parsed end it at once; everything else is
@@ -153,7 +153,11 @@ static struct job *read_tree(const struct jobfile_source *source, const char *fo
 static struct job *load_text(const struct jobfile_source *source, const char *folder, const char *text, size_t len,
                              struct problems *problems)
 {
-    struct tree tree = {0};
+    static const struct yaml_kind kind = {
+        .what = "a job file",
+        .too_many = "a long list of arguments belongs in a file: {lines: FILE}",
+    };
+    struct tree tree = {.kind = &kind};
     struct job *job = NULL;
     int before = problems->errors;
     if (tree_parse(&tree, text, len, NULL, problems) == 0) {

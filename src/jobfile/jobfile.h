@@ -11,29 +11,8 @@
 #define KT_JOBFILE_JOBFILE_H
 
 #include "base/err.h"
+#include "base/problems.h"
 #include "jobfile/job.h"
-
-/* Problems are listed in the order of the file; reading stops after this many. */
-#define PROBLEMS_MAX 100
-
-struct problem {
-    struct mark mark; /* line 0: no place in the file (it cannot be read; a --set) */
-    bool warning;     /* said, but the file stands */
-    char *text;       /* "what, and what would be right" */
-};
-struct problems {
-    struct problem *list;
-    int n, cap;
-    int errors; /* how many are no warnings */
-};
-void problems_done(struct problems *problems);
-void problem_add(struct problems *problems, struct mark mark, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-void problem_warn(struct problems *problems, struct mark mark, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* Appends them to `out` in the order of their places, one a line: "FILE:LINE:COLUMN: TEXT" (or
- * "FILE: TEXT", "--set KEY: TEXT" where the text says so itself), warnings as "FILE:…: warning: TEXT". */
-void problems_format(const struct problems *problems, const char *file, struct buf *out);
 
 struct jobfile_source {
     const char *path; /* the file; "-" reads standard input; with `text` only a name for messages */

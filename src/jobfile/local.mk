@@ -6,15 +6,11 @@ noinst_LIBRARIES += %D%/libjobfile.a
 	%D%/jobfile.c %D%/jobfile.h \
 	%D%/keys.c \
 	%D%/lookup.c \
-	%D%/node.c \
 	%D%/policy.c \
-	%D%/problems.c \
 	%D%/reader.h \
 	%D%/runname.c \
 	%D%/sets.c \
 	%D%/shellwords.c %D%/shellwords.h \
 	%D%/task.c \
 	%D%/template.c %D%/template.h \
-	%D%/yaml.c %D%/yaml.h \
-	%D%/yaml_hint.c \
 	%D%/zip.c

@@ -6,8 +6,8 @@
 #ifndef KT_JOBFILE_READER_H
 #define KT_JOBFILE_READER_H
 
+#include "base/yaml.h"
 #include "jobfile/jobfile.h"
-#include "jobfile/yaml.h"
 
 struct reader {
     const struct jobfile_source *source;

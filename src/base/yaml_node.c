@@ -1,6 +1,6 @@
 /* What is done with a tree once it is read: finding keys, and writing it out again (yaml.h). */
 #include "base/mem.h"
-#include "jobfile/yaml.h"
+#include "base/yaml.h"
 
 /* Longer keys than libyaml takes before a ":" are written behind a "?". */
 #define SIMPLE_KEY_MAX 500

@@ -1,9 +1,10 @@
-/* The list of problems: see jobfile.h. */
+/* The list of problems: see problems.h. */
+#include "base/problems.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
-#include "jobfile/jobfile.h"
-#include "jobfile/yaml.h"
 
 void problems_done(struct problems *problems)
 {

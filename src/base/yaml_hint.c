@@ -5,13 +5,14 @@
  * sentence of a table, or libyaml's own words.
  */
 #include "base/mem.h"
-#include "jobfile/yaml.h"
+#include "base/yaml.h"
 
 /* Letters of a text that are quoted back. */
 #define QUOTED_MAX 200
 
 struct source {
     const char *text, *end;
+    bool secret; /* nothing of it is quoted back */
 };
 
 /* The first byte of a line, counted from 1; the end of the text if there are not so many. */
@@ -74,10 +75,10 @@ static const char *word_end(const struct source *s, const char *p)
     return q;
 }
 
-static void add_quoted(struct buf *out, const char *start, const char *end)
+static void add_quoted(const struct source *s, struct buf *out, const char *start, const char *end)
 {
     size_t len = (size_t)(end - start);
-    if (len > QUOTED_MAX)
+    if (s->secret || len > QUOTED_MAX)
         buf_add_str(out, "the text in double quotes");
     else
         buf_add_json(out, (struct slice){start, len});
@@ -90,7 +91,7 @@ static bool explain_placeholder(const struct source *s, const char *at, struct b
         return false;
     const char *start = word_start(s, at - 1);
     buf_add_str(out, "inside brackets a text with a placeholder must be quoted: write ");
-    add_quoted(out, start, word_end(s, start));
+    add_quoted(s, out, start, word_end(s, start));
     return true;
 }
 
@@ -98,7 +99,7 @@ static bool explain_placeholder(const struct source *s, const char *at, struct b
 static void explain_first_character(const struct source *s, const char *at, struct buf *out)
 {
     buf_printf(out, "a text cannot begin with `%c` in YAML without quotes: write ", *at);
-    add_quoted(out, at, word_end(s, at));
+    add_quoted(s, out, at, word_end(s, at));
 }
 
 /* "command: echo a: b": a second ": " in one line. */
@@ -118,8 +119,9 @@ static bool explain_second_colon(const struct source *s, const char *at, struct 
     while (end > value && end[-1] == ' ')
         end--;
     buf_add_str(out, "a text with `: ` in it must be quoted: write ");
-    buf_add(out, p, (size_t)(value - p));
-    add_quoted(out, value, end);
+    if (!s->secret)
+        buf_add(out, p, (size_t)(value - p));
+    add_quoted(s, out, value, end);
     return true;
 }
 
@@ -176,9 +178,9 @@ static bool indented_by_tab(const struct source *s, const char *at)
     return p < s->end && *p == '\t' && p <= at;
 }
 
-struct mark yaml_explain(const struct yaml_complaint *c, const char *text, size_t len, struct buf *out)
+struct mark yaml_explain(const struct yaml_complaint *c, const char *text, size_t len, bool secret, struct buf *out)
 {
-    struct source s = {text, text + len};
+    struct source s = {text, text + len, secret};
     const char *at = at_mark(&s, c->problem_mark);
     const char *context = c->context ? c->context : "";
     if (indented_by_tab(&s, at)) {

@@ -9,9 +9,10 @@
  * stage is read) and on anchors. Duplicate keys, unknown tags and keys that are no words are noted and
  * reading goes on, so that one pass names them all.
  */
-#include "jobfile/yaml.h"
+#include "base/yaml.h"
 
 #include <limits.h>
+#include <string.h>
 #include <yaml.h>
 
 #include "base/mem.h"
@@ -70,6 +71,8 @@ void tree_done(struct tree *tree)
 {
     while (tree->blocks) {
         struct tree_block *next = tree->blocks->next;
+        if (tree->kind && tree->kind->secret)
+            explicit_bzero(tree->blocks->bytes, tree->blocks->used);
         free(tree->blocks);
         tree->blocks = next;
     }
@@ -105,16 +108,22 @@ static int check_bytes(const struct parser *p)
         if (n == 0)
             what = "is not UTF-8; save the file in that encoding";
         else if (c == 0)
-            what = "is a NUL byte; a job file is text";
+            what = "is a NUL byte; ";
         else if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
             what = "is a control character; write it as an escape in a quoted text, such as \"\\x1b\"";
         if (what) {
-            place_problem(p->problems, p->origin, at.mark, "byte 0x%02x %s", c, what);
+            place_problem(p->problems, p->origin, at.mark, "byte 0x%02x %s%s%s", c, what, c ? "" : p->tree->kind->what, c ? "" : " is text");
             return -1;
         }
         advance(&at, n);
     }
     return 0;
+}
+
+/* A text of the file as messages may have it. */
+static const char *shown(const struct parser *p, const char *text)
+{
+    return p->tree->kind->secret ? "…" : text;
 }
 
 /* Events. */
@@ -133,7 +142,7 @@ static int explain(struct parser *p)
         mark_of(p->yaml.problem_mark),
         mark_of(p->yaml.context_mark),
     };
-    struct mark at = yaml_explain(&complaint, p->text, p->len, &text);
+    struct mark at = yaml_explain(&complaint, p->text, p->len, p->tree->kind->secret, &text);
     place_problem(p->problems, p->origin, at, "%s", buf_cstr(&text));
     return -1;
 }
@@ -147,12 +156,11 @@ static int next(struct parser *p, yaml_event_t *ret)
 static int count(struct parser *p, int64_t weight, struct mark at)
 {
     p->weight += weight;
-    if (p->weight <= JOB_NODES_MAX)
+    if (p->weight <= YAML_NODES_MAX)
         return 0;
-    place_problem(p->problems, p->origin, at,
-                  "more than %d values, counting what aliases stand for; a long list of arguments belongs in a file: "
-                  "{lines: FILE}",
-                  JOB_NODES_MAX);
+    const char *too_many = p->tree->kind->too_many;
+    place_problem(p->problems, p->origin, at, "more than %d values, counting what aliases stand for%s%s", YAML_NODES_MAX,
+                  too_many ? "; " : "", too_many ? too_many : "");
     return -1;
 }
 
@@ -246,10 +254,10 @@ static enum node_kind tagged_kind(struct parser *p, const char *tag, const char 
             continue;
         if (known[i].kind == NODE_TEXT || known[i].kind == looks || (known[i].kind == NODE_FLOAT && looks == NODE_INT))
             return known[i].kind;
-        place_problem(p->problems, p->origin, at, "`%s` is no %s, as its tag says", text, name);
+        place_problem(p->problems, p->origin, at, "`%s` is no %s, as its tag says", shown(p, text), name);
         return looks;
     }
-    place_problem(p->problems, p->origin, at, "unknown tag `%s`; leave it out", tag);
+    place_problem(p->problems, p->origin, at, "unknown tag `%s`; leave it out", shown(p, tag));
     return looks;
 }
 
@@ -290,7 +298,7 @@ static struct node *parse_scalar(struct parser *p, const yaml_event_t *e)
     if (e->data.scalar.tag)
         kind = tagged_kind(p, (const char *)e->data.scalar.tag, text, at);
     if (kind == NODE_INT && text[0] == '0' && (text[1] == 'x' || text[1] == 'o') && !fits_64_bits(text))
-        place_problem(p->problems, p->origin, at, "`%s` has more than 64 bits; write it as a quoted text", text);
+        place_problem(p->problems, p->origin, at, "`%s` has more than 64 bits; write it as a quoted text", shown(p, text));
     struct node *node = node_new(p, kind, at);
     node->text = tree_text(p->tree, text, len);
     node->quote = quote_width(e);
@@ -331,15 +339,16 @@ static struct node *parse_alias(struct parser *p, const yaml_event_t *e, int dep
     struct anchor *anchor = anchor_find(p, name);
     if (!anchor) {
         place_problem(p->problems, p->origin, at,
-                      "no anchor `&%s` stands above this alias; if it is meant as text, write \"*%s\"", name, name);
+                      "no anchor `&%s` stands above this alias; if it is meant as text, write \"*%s\"", shown(p, name),
+                      shown(p, name));
         return NULL;
     }
     if (!anchor->node) {
-        place_problem(p->problems, p->origin, at, "the alias `*%s` stands inside its own value", name);
+        place_problem(p->problems, p->origin, at, "the alias `*%s` stands inside its own value", shown(p, name));
         return NULL;
     }
-    if (depth + anchor->node->height > JOB_DEPTH_MAX) {
-        place_problem(p->problems, p->origin, at, "nested deeper than %d", JOB_DEPTH_MAX);
+    if (depth + anchor->node->height > YAML_DEPTH_MAX) {
+        place_problem(p->problems, p->origin, at, "nested deeper than %d", YAML_DEPTH_MAX);
         return NULL;
     }
     return count(p, anchor->node->weight, at) ? NULL : anchor->node;
@@ -527,12 +536,12 @@ static struct node *parse_collection(struct parser *p, const yaml_event_t *e, in
     struct mark at = mark_of(e->start_mark);
     struct node *node = node_new(p, list ? NODE_LIST : NODE_MAP, at);
     int64_t before = p->weight;
-    if (depth >= JOB_DEPTH_MAX) {
-        place_problem(p->problems, p->origin, at, "nested deeper than %d", JOB_DEPTH_MAX);
+    if (depth >= YAML_DEPTH_MAX) {
+        place_problem(p->problems, p->origin, at, "nested deeper than %d", YAML_DEPTH_MAX);
         return NULL;
     }
     if (tag && strcmp(tag, list ? YAML_SEQ_TAG : YAML_MAP_TAG) != 0)
-        place_problem(p->problems, p->origin, at, "unknown tag `%s`; leave it out", tag);
+        place_problem(p->problems, p->origin, at, "unknown tag `%s`; leave it out", shown(p, tag));
     node->height = 1;
     if (count(p, 1, at) || (list ? parse_list(p, node, depth + 1) : parse_map(p, node, depth + 1)))
         return NULL;
@@ -597,7 +606,7 @@ static int parse_document(struct parser *p)
     if (!p->tree->root || next_type(p, &type, &at) /* the document's end */ || next_type(p, &type, &at))
         return -1;
     if (type != YAML_STREAM_END_EVENT) {
-        place_problem(p->problems, p->origin, at, "a second document begins here; a job file is one");
+        place_problem(p->problems, p->origin, at, "a second document begins here; %s is one", p->tree->kind->what);
         return -1;
     }
     return 0;
