@@ -13,6 +13,7 @@ include tests/unit/jobfile/local.mk
 include tests/unit/plan/local.mk
 include tests/unit/state/local.mk
 include tests/unit/results/local.mk
+include tests/unit/kube/local.mk
 include tests/unit/backend/local.mk
 include tests/unit/dispatch/local.mk
 include tests/unit/worker/local.mk

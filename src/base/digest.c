@@ -106,3 +106,38 @@ bool hex_decode(const char *text, size_t text_len, void *out, size_t len)
     }
     return true;
 }
+
+static int base64_digit(char c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+bool base64_decode(struct slice text, struct buf *out)
+{
+    uint32_t bits = 0;
+    int n = 0, padding = 0;
+    /* All at once: no copy of a secret is left behind by growing. */
+    buf_reserve(out, text.len / 4 * 3 + 3);
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.p[i];
+        if (c == '\n' || c == '\r')
+            continue;
+        int digit = c == '=' ? 0 : base64_digit(c);
+        padding += c == '=';
+        /* Padding is the last one or two of a group, and of the text. */
+        if (digit < 0 || (padding && c != '=') || (c == '=' && n < 2) || padding > 2)
+            return false;
+        bits = bits << 6 | (uint32_t)digit;
+        if (++n < 4)
+            continue;
+        for (int byte = 0; byte < 3 - padding; byte++)
+            buf_add_char(out, (char)(bits >> (16 - 8 * byte)));
+        bits = 0;
+        n = 0;
+        if (padding)
+            padding = 3;
+    }
+    return n == 0;
+}

@@ -1,10 +1,11 @@
-/* SHA-256 and HMAC-SHA-256 (nettle), random bytes, hexadecimal. */
+/* SHA-256 and HMAC-SHA-256 (nettle), random bytes, hexadecimal, base64. */
 #ifndef KT_BASE_DIGEST_H
 #define KT_BASE_DIGEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #define DIGEST_SIZE 32
@@ -29,5 +30,7 @@ void digest_random(void *out, size_t len);
 void hex_encode(const void *bytes, size_t len, char *out /* 2 * len + 1 */);
 /* Exactly `2 * len` lower- or upper-case digits; false otherwise. */
 bool hex_decode(const char *text, size_t text_len, void *out, size_t len);
+/* Appends the bytes of standard base64 with its padding (RFC 4648); line ends in it are skipped. False if it is none. */
+bool base64_decode(struct slice text, struct buf *out);
 
 #endif
