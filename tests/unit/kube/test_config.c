@@ -355,8 +355,11 @@ int main(void)
 {
     const char *top = getenv("top_srcdir");
     CLEANUP_FREE char *folder = path_join(top ? top : ".", "tests/data/kubeconfig");
-    CLEANUP_FREE char *absolute = path_absolute(folder);
-    data_folder = absolute;
+    /* As getcwd() tells it. */
+    CLEANUP_FREE char *real = realpath(folder, NULL);
+    if (!real)
+        return 1;
+    data_folder = real;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_valid),      cmocka_unit_test(test_invalid), cmocka_unit_test(test_files),
         cmocka_unit_test(test_many_files), cmocka_unit_test(test_token),   cmocka_unit_test(test_env),
