@@ -3,7 +3,7 @@
 die() { printf '%s: %s\n' "$0" "$*" >&2; exit 1; }
 
 # One `up` or `down` at a time. What a killed `up` had started holds the lock on, until it has ended or the node has it in
-# its network namespace (node/init closes it), where `down` finds it.
+# its network namespace (node/start closes it), where `down` finds it.
 lock_cluster() {
     mkdir -p "${CACHE%/*}"
     exec 8>"${CACHE%/*}/cluster.lock"
