@@ -175,16 +175,22 @@ static int last_attempt(struct state *state, int64_t id, int64_t *ret, struct er
     return 0;
 }
 
+/* What `sql` has of an attempt of the task (0: the last one). 1: `*ret` is at its row, to be reset; 0: none. */
+static int find_attempt(struct state *state, enum sql sql, int64_t id, int attempt, struct db_stmt **ret, struct err *err)
+{
+    int64_t number = attempt;
+    if (!(*ret = db_use(state->db, sql, err)) || (attempt == 0 && last_attempt(state, id, &number, err)))
+        return -1;
+    db_bind_i64(*ret, 1, id);
+    db_bind_i64(*ret, 2, number);
+    return db_step(state->db, *ret, err);
+}
+
 int state_output(struct state *state, const struct run_info *run, int64_t task, int attempt, struct buf *ret_out,
                  struct buf *ret_err, struct err *err)
 {
-    int64_t id = run->base + task, number = attempt;
-    struct db_stmt *row = db_use(state->db, SQL_OUTPUT_GET, err);
-    if (!row || (attempt == 0 && last_attempt(state, id, &number, err)))
-        return -1;
-    db_bind_i64(row, 1, id);
-    db_bind_i64(row, 2, number);
-    int found = db_step(state->db, row, err);
+    struct db_stmt *row;
+    int found = find_attempt(state, SQL_OUTPUT_GET, run->base + task, attempt, &row, err);
     if (found <= 0)
         return found;
     buf_add_slice(ret_out, db_slice(row, 0));
@@ -195,13 +201,8 @@ int state_output(struct state *state, const struct run_info *run, int64_t task, 
 
 int state_result(struct state *state, const struct run_info *run, int64_t task, int attempt, struct buf *ret, struct err *err)
 {
-    int64_t id = run->base + task, number = attempt;
-    struct db_stmt *row = db_use(state->db, SQL_RESULT_GET, err);
-    if (!row || (attempt == 0 && last_attempt(state, id, &number, err)))
-        return -1;
-    db_bind_i64(row, 1, id);
-    db_bind_i64(row, 2, number);
-    int found = db_step(state->db, row, err);
+    struct db_stmt *row;
+    int found = find_attempt(state, SQL_RESULT_GET, run->base + task, attempt, &row, err);
     if (found <= 0)
         return found;
     buf_add_slice(ret, db_slice(row, 0));

@@ -1,10 +1,8 @@
 /* Job files: every folder of tests/data/jobfile/{valid,invalid}, and the cases that no checked-in file can be.
  *
  * valid/NAME/input.yaml gives the job that `expect` describes, invalid/NAME/input.yaml the messages in `error`.
- * `sets` in a case has --set options, one a line; `warnings` of a valid case the warnings. With
- * KTBATCH_WRITE_EXPECTED in the environment the expected files are written anew, to be read and checked in.
+ * `sets` in a case has --set options, one a line; `warnings` of a valid case the warnings.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,61 +13,12 @@
 #include "base/mem.h"
 #include "jobfile/jobfile.h"
 
+#include "unit/cases.h"
 #include "unit/unit.h"
 
 #define SETS_MAX 16
 
 static char *data_folder;
-
-/* Files. */
-
-static char *read_all(const char *folder, const char *name)
-{
-    CLEANUP_FREE char *path = path_join(folder, name);
-    struct buf b = {0};
-    struct err err = ERR_INIT;
-    if (file_read(path, 1 << 26, &b, &err)) {
-        buf_done(&b);
-        return NULL;
-    }
-    return buf_steal(&b);
-}
-
-/* `text` with each `what` replaced by `by`. */
-static char *replaced(const char *text, const char *what, const char *by)
-{
-    struct buf b = {0};
-    for (const char *at; (at = strstr(text, what)); text = at + strlen(what)) {
-        buf_add(&b, text, (size_t)(at - text));
-        buf_add_str(&b, by);
-    }
-    buf_add_str(&b, text);
-    return buf_steal(&b);
-}
-
-/* Paths of this machine as the expected files write them. */
-static char *portable(const char *text, const char *folder)
-{
-    CLEANUP_FREE char *no_folder = replaced(text, folder, "@FOLDER@");
-    CLEANUP_FREE char *no_data = replaced(no_folder, data_folder, "@DATA@");
-    return replaced(no_data, KT_LIBDIR, "@LIBDIR@");
-}
-
-/* Compares with the expected file; says what differs. */
-static bool matches(const char *folder, const char *file, const char *got)
-{
-    CLEANUP_FREE char *text = portable(got, folder);
-    CLEANUP_FREE char *expected = read_all(folder, file);
-    if (strcmp(expected ? expected : "", text) == 0)
-        return true;
-    if (getenv("KTBATCH_WRITE_EXPECTED")) {
-        CLEANUP_FREE char *path = path_join(folder, file);
-        struct err err = ERR_INIT;
-        return file_replace(path, text, strlen(text), 0644, &err) == 0;
-    }
-    print_error("%s/%s: expected\n%s-- but got\n%s\n", folder, file, expected ? expected : "(no file)\n", text);
-    return false;
-}
 
 /* A job in words. */
 
@@ -231,15 +180,15 @@ static bool check_valid(const char *folder, const struct job *job, const char *i
     }
     dump_job(&dump, job, strstr(input, "parallelism") != NULL || strstr(job->source, "parallelism") != NULL);
     buf_add_str(&dump, messages);
-    return matches(folder, "expect", buf_cstr(&dump)) && kept_is_same(job);
+    return cases_match(data_folder, folder, "expect", buf_cstr(&dump)) && kept_is_same(job);
 }
 
 static bool run_case(const char *folder, bool valid)
 {
     const char *sets[SETS_MAX];
     CLEANUP_FREE char *path = path_join(folder, "input.yaml");
-    CLEANUP_FREE char *set_text = read_all(folder, "sets");
-    CLEANUP_FREE char *input = read_all(folder, "input.yaml");
+    CLEANUP_FREE char *set_text = cases_read(folder, "sets");
+    CLEANUP_FREE char *input = cases_read(folder, "input.yaml");
     CLEANUP_BUF struct buf messages = {0};
     struct problems problems = {0};
     struct jobfile_source source = {.path = path, .sets = sets, .n_sets = split_sets(set_text, sets)};
@@ -249,7 +198,7 @@ static bool run_case(const char *folder, bool valid)
     if (valid) {
         good = input && check_valid(folder, job, input, buf_cstr(&messages));
     } else {
-        good = !job && matches(folder, "error", buf_cstr(&messages));
+        good = !job && cases_match(data_folder, folder, "error", buf_cstr(&messages));
         if (job)
             print_error("%s: accepted\n", folder);
     }
@@ -258,37 +207,16 @@ static bool run_case(const char *folder, bool valid)
     return good;
 }
 
-static int visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-static void run_folder(const char *name, bool valid, int least)
-{
-    CLEANUP_FREE char *folder = path_join(data_folder, name);
-    struct dirent **list;
-    int n = scandir(folder, &list, visible, alphasort), bad = 0;
-    assert_true(n >= least);
-    for (int i = 0; i < n; i++) {
-        CLEANUP_FREE char *path = path_join(folder, list[i]->d_name);
-        bad += !run_case(path, valid);
-        free(list[i]);
-    }
-    free(list);
-    print_message("%d cases in %s\n", n, name);
-    assert_int_equal(bad, 0);
-}
-
 static void test_valid(void **state)
 {
     (void)state;
-    run_folder("valid", true, 35);
+    cases_run(data_folder, true, 35, run_case);
 }
 
 static void test_invalid(void **state)
 {
     (void)state;
-    run_folder("invalid", false, 85);
+    cases_run(data_folder, false, 85, run_case);
 }
 
 /* What no checked-in file can be. */

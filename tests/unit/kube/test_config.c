@@ -2,10 +2,8 @@
  *
  * valid/NAME gives the configuration that `expect` describes, invalid/NAME the message in `error`. `source` in a case
  * says what struct kube_source has, "FIELD: VALUE" a line, paths from the case's folder; without it that is
- * `kubeconfig: input.yaml`. All secrets of invalid cases have SECRET in them, and no message may. With
- * KTBATCH_WRITE_EXPECTED in the environment the expected files are written anew, to be read and checked in.
+ * `kubeconfig: input.yaml`. All secrets of invalid cases have SECRET in them, and no message may.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,50 +14,10 @@
 #include "base/mem.h"
 #include "kube/config.h"
 
+#include "unit/cases.h"
 #include "unit/unit.h"
 
 static char *data_folder;
-
-/* Files. */
-
-static char *read_all(const char *folder, const char *name)
-{
-    CLEANUP_FREE char *path = path_join(folder, name);
-    struct buf b = {0};
-    struct err err = ERR_INIT;
-    if (file_read(path, 1 << 20, &b, &err)) {
-        buf_done(&b);
-        return NULL;
-    }
-    return buf_steal(&b);
-}
-
-/* `text` with the case's folder written @FOLDER@. */
-static char *portable(const char *text, const char *folder)
-{
-    struct buf b = {0};
-    for (const char *at; (at = strstr(text, folder)); text = at + strlen(folder)) {
-        buf_add(&b, text, (size_t)(at - text));
-        buf_add_str(&b, "@FOLDER@");
-    }
-    buf_add_str(&b, text);
-    return buf_steal(&b);
-}
-
-static bool matches(const char *folder, const char *file, const char *got)
-{
-    CLEANUP_FREE char *text = portable(got, folder);
-    CLEANUP_FREE char *expected = read_all(folder, file);
-    if (expected && strcmp(expected, text) == 0)
-        return true;
-    if (getenv("KTBATCH_WRITE_EXPECTED")) {
-        CLEANUP_FREE char *path = path_join(folder, file);
-        struct err err = ERR_INIT;
-        return file_replace(path, text, strlen(text), 0644, &err) == 0;
-    }
-    print_error("%s/%s: expected\n%s-- but got\n%s\n", folder, file, expected ? expected : "(no file)\n", text);
-    return false;
-}
 
 /* A configuration in words; only what is not the default. */
 
@@ -166,7 +124,7 @@ static struct kube_source source_of(char *text)
 
 static bool run_case(const char *folder, bool valid)
 {
-    CLEANUP_FREE char *text = read_all(folder, "source");
+    CLEANUP_FREE char *text = cases_read(folder, "source");
     CLEANUP_BUF struct buf got = {0};
     struct kube_source source = source_of(text);
     struct kube_config *config = NULL;
@@ -186,40 +144,19 @@ static bool run_case(const char *folder, bool valid)
         print_error("%s: tells a secret, or has no class: %s\n", folder, err.text);
         good = false;
     }
-    return good && matches(folder, valid ? "expect" : "error", buf_cstr(&got));
-}
-
-static int visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-static void run_folder(const char *name, bool valid, int least)
-{
-    CLEANUP_FREE char *folder = path_join(data_folder, name);
-    struct dirent **list;
-    int n = scandir(folder, &list, visible, alphasort), bad = 0;
-    assert_true(n >= least);
-    for (int i = 0; i < n; i++) {
-        CLEANUP_FREE char *path = path_join(folder, list[i]->d_name);
-        bad += !run_case(path, valid);
-        free(list[i]);
-    }
-    free(list);
-    print_message("%d cases in %s\n", n, name);
-    assert_int_equal(bad, 0);
+    return good && cases_match(data_folder, folder, valid ? "expect" : "error", buf_cstr(&got));
 }
 
 static void test_valid(void **state)
 {
     (void)state;
-    run_folder("valid", true, 25);
+    cases_run(data_folder, true, 25, run_case);
 }
 
 static void test_invalid(void **state)
 {
     (void)state;
-    run_folder("invalid", false, 35);
+    cases_run(data_folder, false, 35, run_case);
 }
 
 /* What no checked-in file can be. */
